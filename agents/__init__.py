@@ -1,0 +1,1 @@
+"""Who trades: cohorts of traders held as columns, one behaviour a file."""

@@ -1,0 +1,43 @@
+"""What every cohort is described by: how many traders, how often they wake, how much money they bring."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+# The largest deposit a venue takes is 2^53 atoms (R-O9), a little more than 9 billion quote units.
+WEALTH_QUOTE_MAX = 9_000_000_000.0
+
+
+class CohortParameters(BaseModel):
+    """Numbers that describe a cohort; frozen, unknown keys refused. A share is a number from 0 to 1."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False, validate_default=True
+    )
+
+    count: int = Field(default=0, ge=0, le=10_000_000)
+    """Number of traders; 0 takes `share` of the scenario's traders."""
+    share: float = Field(default=0.0, ge=0.0, le=1.0)
+    """Share of the scenario's traders, where `count` is 0."""
+    mean_interval_s: float = Field(default=60.0, gt=0.0, le=1e9)
+    """Mean time between two wakings of a trader, in seconds."""
+    wealth_quote_median: float = Field(default=10_000.0, gt=0.0, le=WEALTH_QUOTE_MAX)
+    """Median of what a trader deposits at the start, in quote units."""
+    wealth_law: Literal["equal", "lognormal", "pareto"] = "lognormal"
+    """Distribution of it: everybody the median, lognormal, or Pareto."""
+    wealth_tail: float = Field(default=1.0, gt=0.0, le=100.0)
+    """Lognormal: standard deviation of the logarithm. Pareto: exponent, smaller is more unequal."""
+    wealth_ratio_max: float = Field(default=100.0, ge=1.0, le=1e9)
+    """Nobody deposits more than this multiple of the median."""
+
+    @model_validator(mode="after")
+    def _deposits_are_possible(self) -> Self:
+        largest = self.wealth_quote_median * self.wealth_ratio_max
+        if self.wealth_law != "equal" and largest > WEALTH_QUOTE_MAX:
+            raise ValueError(
+                "wealth_quote_median x wealth_ratio_max must be at most "
+                f"{WEALTH_QUOTE_MAX:.0f} (got {largest:.0f})"
+            )
+        return self

@@ -1,0 +1,317 @@
+"""What a trader may see: the state of a venue at the end of the step before, read-only and dated.
+
+Market columns are arrays of length M. Methods answer for accounts: `accounts` is an array of account rows,
+`market` an array of markets of the same length, or one market for all; the answer has one element per
+account. Nothing is worked out for accounts nobody asks about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from delever.engine.rules.base import PPM
+from delever.engine.rules.ruleset import RuleSet
+from delever.engine.tables import (
+    A_ORDERS,
+    FLAG_NOTICE,
+    L_LOTS,
+    M_BEST_ASK,
+    M_BEST_BID,
+    M_COLLAR_HIGH,
+    M_COLLAR_LOW,
+    M_FUNDING_PPB,
+    M_INDEX_TICKS,
+    M_LAST_TICKS,
+    M_MARK_TICKS,
+    M_MULTIPLIER_ATOMS,
+    M_PRICE_MAX_TICKS,
+    M_TIER_COUNT,
+    M_TIERS,
+    NONE,
+    P_ASKS_LOTS,
+    P_BIDS_LOTS,
+    P_COST_ATOMS,
+    P_INITIAL_PPM,
+    P_ISOLATED,
+    P_LOTS,
+    TIER_DEDUCTION_ATOMS,
+    TIER_FLOOR_ATOMS,
+    TIER_INITIAL_PPM,
+    TIER_MAINTENANCE_PPM,
+    U_CREDITS_ATOMS,
+    U_DEBITS_ATOMS,
+    U_FLAGS,
+    U_SINCE_STEP,
+    V_ISOLATED_ALLOWED,
+    V_LOTS_MAX,
+    V_POCKETS_AT,
+    V_ROUND_REQUIREMENT_UP,
+    Table,
+    Tables,
+)
+
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+IntegerOrColumn = int | Ints
+
+
+class Standing(NamedTuple):
+    """Where accounts stand in one market each, one element per account: lots, and money in atoms."""
+
+    lots: Ints
+    cost_atoms: Ints
+    bids_lots: Ints
+    asks_lots: Ints
+    equity_atoms: Ints
+    """Of the whole account: money in all its units and the unrealised profit of all its positions."""
+    lot_atoms: Ints
+    """Value of one lot at the mark."""
+    isolated: Bools
+    """Whether the market is isolated for the account."""
+
+
+class View:
+    """The market and the accounts as agents see them in one step; every array is read-only."""
+
+    def __init__(
+        self,
+        tables: Tables,
+        rules: RuleSet,
+        symbols: Sequence[str],
+        step: int,
+        dt_s: int,
+        mark_history: Ints,
+        volatility_ppm: ArrayLike,
+    ) -> None:
+        """Look at `tables` at the start of `step`.
+
+        `mark_history` holds the marks of the steps so far, (steps, M), newest last; `volatility_ppm` (M,) the
+        moving average of the absolute change of the mark per step. Neither is copied, nor are the tables: the
+        view is good until the venue moves on.
+        """
+        self.step = step
+        self.dt_s = dt_s
+        self.time_s = step * dt_s
+        self.rules = rules
+        self.symbols = tuple(symbols)
+        self.tables = tables  # the venue's own: for reading what no method answers
+        self._pockets_at = int(tables.venue[V_POCKETS_AT])
+        self.lots_max = int(tables.venue[V_LOTS_MAX])
+        self.isolated_allowed = bool(tables.venue[V_ISOLATED_ALLOWED])
+        column = _sealed(tables.markets.T.copy())
+        self._column = column
+        self.multiplier_atoms = column[M_MULTIPLIER_ATOMS]
+        self.price_max_ticks = column[M_PRICE_MAX_TICKS]
+        self.bid_ticks = column[M_BEST_BID]
+        best_ask = column[M_BEST_ASK]
+        self.ask_ticks = _sealed(best_ask * (best_ask < self.price_max_ticks))
+        self.last_ticks = column[M_LAST_TICKS]
+        self.mark_ticks = column[M_MARK_TICKS]
+        self.index_ticks = column[M_INDEX_TICKS]
+        self.funding_ppb = column[M_FUNDING_PPB]
+        self.collar_low = column[M_COLLAR_LOW]
+        self.collar_high = column[M_COLLAR_HIGH]
+        self.lot_atoms = _sealed(self.multiplier_atoms * self.mark_ticks)
+        first_tiers = _sealed(tables.tiers[column[M_TIERS]])
+        self.initial_ppm = first_tiers[:, TIER_INITIAL_PPM]
+        self.maintenance_ppm = first_tiers[:, TIER_MAINTENANCE_PPM]
+        self.mark_history = _sealed(mark_history.view())
+        self.volatility_ppm = _sealed(np.asarray(volatility_ppm).view())
+
+    @property
+    def markets(self) -> int:
+        """Number of markets."""
+        return len(self.symbols)
+
+    @property
+    def mid_ticks(self) -> Ints:
+        """Middle of the book, rounded down; the mark where a side is empty."""
+        middle = (self.bid_ticks + self.ask_ticks) // 2
+        return np.where((self.bid_ticks > 0) & (self.ask_ticks > 0), middle, self.mark_ticks)
+
+    def mark_before_ticks(self, steps: IntegerOrColumn, market: IntegerOrColumn) -> Ints:
+        """Return the mark so many steps (>= 0) before the newest, or the oldest; the mark if none is."""
+        if len(self.mark_history) == 0:
+            return self.mark_ticks[market] + np.zeros_like(steps)
+        row = np.maximum(len(self.mark_history) - 1 - steps, 0)
+        return self.mark_history[row, market]
+
+    def depth_lots(self, market: int, side: int, ticks: int) -> int:
+        """Return the lots resting on one side (+1 bids, -1 asks) at most `ticks` away from the best price."""
+        best = int(self.bid_ticks[market] if side > 0 else self.ask_ticks[market])
+        if best == 0:
+            return 0
+        low, high = (max(best - ticks, 0), best) if side > 0 else (best, best + ticks)
+        return int(self.tables.levels[market, low : high + 1, L_LOTS].sum())
+
+    def inside_collar(self, market: IntegerOrColumn, price_ticks: Ints) -> Bools:
+        """Say which prices the venue's collar admits at the mark (R-O8)."""
+        return (price_ticks >= self.collar_low[market]) & (price_ticks <= self.collar_high[market])
+
+    def standing(self, accounts: Ints, market: Ints) -> Standing:
+        """Return what an order is sized by, in one reading; `market` is an array here."""
+        position = self._positions(accounts, market)
+        return Standing(
+            position[:, P_LOTS],
+            position[:, P_COST_ATOMS],
+            position[:, P_BIDS_LOTS],
+            position[:, P_ASKS_LOTS],
+            self._equity_atoms(accounts, position if self.markets == 1 else None),
+            self.lot_atoms[market],
+            position[:, P_ISOLATED] != 0,
+        )
+
+    def lots(self, accounts: Ints, market: IntegerOrColumn) -> Ints:
+        """Return the signed position."""
+        return self._positions(accounts, market)[:, P_LOTS]
+
+    def cost_atoms(self, accounts: Ints, market: IntegerOrColumn) -> Ints:
+        """Return the signed value of the entries still open."""
+        return self._positions(accounts, market)[:, P_COST_ATOMS]
+
+    def average_entry_ticks(self, accounts: Ints, market: IntegerOrColumn) -> Ints:
+        """Return the average entry price, rounded down; 0 without a position."""
+        position = self._positions(accounts, market)
+        size = np.abs(position[:, P_LOTS]) * self.multiplier_atoms[market]
+        return np.abs(position[:, P_COST_ATOMS]) // np.maximum(size, 1)
+
+    def bids_lots(self, accounts: Ints, market: IntegerOrColumn) -> Ints:
+        """Return the resting buys that are not reduce-only."""
+        return self._positions(accounts, market)[:, P_BIDS_LOTS]
+
+    def asks_lots(self, accounts: Ints, market: IntegerOrColumn) -> Ints:
+        """Return the resting sells that are not reduce-only."""
+        return self._positions(accounts, market)[:, P_ASKS_LOTS]
+
+    def isolated(self, accounts: Ints, market: IntegerOrColumn) -> Bools:
+        """Say for which accounts the market is isolated."""
+        return self._positions(accounts, market)[:, P_ISOLATED] != 0
+
+    def open_orders(self, accounts: Ints) -> Ints:
+        """Return the number of resting and waiting orders over all markets."""
+        return self.tables.accounts[accounts, A_ORDERS]
+
+    def balance_atoms(self, accounts: Ints) -> Ints:
+        """Return the money of the whole account, pockets included."""
+        balance = self._balances(accounts)
+        if self._pockets_at != NONE:
+            for market in range(self.markets):
+                balance += self._balances(self._pockets(accounts, market))
+        return balance
+
+    def equity_atoms(self, accounts: Ints) -> Ints:
+        """Return the money of the whole account and the unrealised profit of all its positions (R-A4)."""
+        return self._equity_atoms(accounts, None)
+
+    def value_atoms(self, accounts: Ints) -> Ints:
+        """Return the value of all positions at their marks, longs and shorts added."""
+        value = np.zeros(len(accounts), dtype=np.int64)
+        for market in range(self.markets):
+            value += np.abs(self.lots(accounts, market)) * self.lot_atoms[market]
+        return value
+
+    def maintenance_atoms(self, accounts: Ints) -> Ints:
+        """Return the maintenance margin of all positions of the account (R-A2)."""
+        margin = np.zeros(len(accounts), dtype=np.int64)
+        up = self.tables.venue[V_ROUND_REQUIREMENT_UP] != 0
+        for market in range(self.markets):
+            value = np.abs(self.lots(accounts, market)) * self.lot_atoms[market]
+            tier = self._tiers(market, value)
+            gross = _share(value, tier[:, TIER_MAINTENANCE_PPM], up=up)
+            margin += np.maximum(gross - tier[:, TIER_DEDUCTION_ATOMS], 0)
+        return margin
+
+    def initial_atoms(self, accounts: Ints, market: int) -> Ints:
+        """Return the initial margin of position and resting orders in one market (R-A3, R-A6), rounded up."""
+        position = self._positions(accounts, market)
+        return self._initial_atoms(position, market, _exposure_lots(position))
+
+    def free_collateral_atoms(self, accounts: Ints) -> Ints:
+        """Return what the cross unit has above the initial margin of positions and resting orders (R-A5)."""
+        free = self._balances(accounts)
+        for market in range(self.markets):
+            position = self._positions(accounts, market)
+            exposed = self._initial_atoms(position, market, _exposure_lots(position))
+            held = self._initial_atoms(position, market, np.abs(position[:, P_LOTS]))
+            cross = self._unrealised_atoms(position, market) - exposed
+            isolated = -np.maximum(exposed - held, 0)
+            free += np.where(position[:, P_ISOLATED] != 0, isolated, cross)
+        return free
+
+    def initial_ppm_at(self, market: Ints, value_atoms: Ints) -> Ints:
+        """Return the venue's initial margin rate at position values, both arrays (R-A1, R-A3)."""
+        if self.markets == 1:
+            return self._tiers(0, value_atoms)[:, TIER_INITIAL_PPM]
+        rate = np.zeros(len(value_atoms), dtype=np.int64)
+        for each in range(self.markets):
+            here = market == each
+            rate[here] = self._tiers(each, value_atoms[here])[:, TIER_INITIAL_PPM]
+        return rate
+
+    def called(self, accounts: Ints) -> Bools:
+        """Say for which accounts a margin call stands, on the cross unit or on any pocket (R-A8)."""
+        return self._any_unit(accounts, lambda units: (units[:, U_FLAGS] & FLAG_NOTICE) != 0)
+
+    def distressed(self, accounts: Ints) -> Bools:
+        """Say which accounts have a distressed unit, i.e. are being liquidated (R-W1)."""
+        return self._any_unit(accounts, lambda units: units[:, U_SINCE_STEP] != NONE)
+
+    def _positions(self, accounts: Ints, market: IntegerOrColumn) -> Table:
+        return self.tables.positions[accounts * self.markets + market]
+
+    def _equity_atoms(self, accounts: Ints, only_positions: Table | None) -> Ints:
+        equity = self.balance_atoms(accounts)
+        if only_positions is not None:
+            return equity + self._unrealised_atoms(only_positions, 0)
+        for market in range(self.markets):
+            equity += self._unrealised_atoms(self._positions(accounts, market), market)
+        return equity
+
+    def _pockets(self, accounts: Ints, market: int) -> Ints:
+        return self._pockets_at + accounts * self.markets + market
+
+    def _balances(self, units: Ints) -> Ints:
+        unit = self.tables.units[units]
+        return unit[:, U_CREDITS_ATOMS] - unit[:, U_DEBITS_ATOMS]
+
+    def _unrealised_atoms(self, position: Table, market: int) -> Ints:
+        return position[:, P_LOTS] * self.lot_atoms[market] - position[:, P_COST_ATOMS]
+
+    def _tiers(self, market: int, value_atoms: Ints) -> Table:
+        """Return the row of `tiers` that each value falls into (R-A1)."""
+        first = self._column[M_TIERS][market]
+        floors = self.tables.tiers[first : first + self._column[M_TIER_COUNT][market], TIER_FLOOR_ATOMS]
+        return self.tables.tiers[first + np.searchsorted(floors, value_atoms, side="right") - 1]
+
+    def _initial_atoms(self, position: Table, market: int, lots: Ints) -> Ints:
+        value = lots * self.lot_atoms[market]
+        rate = np.maximum(self._tiers(market, value)[:, TIER_INITIAL_PPM], position[:, P_INITIAL_PPM])
+        return _share(value, rate, up=True)
+
+    def _any_unit(self, accounts: Ints, holds: Callable[[Table], Bools]) -> Bools:
+        found = holds(self.tables.units[accounts])
+        if self._pockets_at != NONE:
+            for market in range(self.markets):
+                found |= holds(self.tables.units[self._pockets(accounts, market)])
+        return found
+
+
+def _sealed(array: Ints) -> Ints:
+    array.setflags(write=False)
+    return array
+
+
+def _exposure_lots(position: Table) -> Ints:
+    """Return the larger of the positions that result if all bids, or all asks, are filled (R-A6)."""
+    lots = position[:, P_LOTS]
+    return np.maximum(np.abs(lots + position[:, P_BIDS_LOTS]), np.abs(lots - position[:, P_ASKS_LOTS]))
+
+
+def _share(amount_atoms: Ints, rate_ppm: Ints, *, up: bool) -> Ints:
+    """Return amount * rate / 10**6 rounded up or down, without overflow (R-U3)."""
+    whole, rest = np.divmod(amount_atoms, PPM)
+    return whole * rate_ppm + (rest * rate_ppm + (PPM - 1 if up else 0)) // PPM

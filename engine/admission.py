@@ -1,0 +1,145 @@
+"""Whether an order may enter: the refusals of R-O9 and the margin check of R-A7."""
+
+from __future__ import annotations
+
+from .book import fillable
+from .commands import FLAG_FOK, FLAG_FORCED, FLAG_IOC, FLAG_POST_ONLY, FLAG_REDUCE_ONLY, Kind, Result
+from .contract import value_atoms
+from .kernel import kernel
+from .margin import exposure_lots, free_collateral_atoms
+from .positions import closable_lots
+from .tables import (
+    A_ORDERS,
+    M_BEST_ASK,
+    M_BEST_BID,
+    M_COLLAR_HIGH,
+    M_COLLAR_LOW,
+    M_MARK_TICKS,
+    M_PRICE_MAX_TICKS,
+    V_FREE_ORDERS,
+    V_LOTS_MAX,
+    V_ORDERS_PER_ACCOUNT_MAX,
+    V_SELF_TRADE,
+    V_TAKER_PPM,
+)
+from .units import ppm_up
+
+OK = int(Result.OK)
+SIDE = int(Result.SIDE)
+LOTS = int(Result.LOTS)
+PRICE = int(Result.PRICE)
+TRIGGER = int(Result.TRIGGER)
+FLAGS = int(Result.FLAGS)
+COLLAR = int(Result.COLLAR)
+NOT_REDUCING = int(Result.NOT_REDUCING)
+WOULD_CROSS = int(Result.WOULD_CROSS)
+NOT_FILLABLE = int(Result.NOT_FILLABLE)
+BOOK_FULL = int(Result.BOOK_FULL)
+ORDER_LIMIT = int(Result.ORDER_LIMIT)
+POSITION_LIMIT = int(Result.POSITION_LIMIT)
+MARGIN = int(Result.MARGIN)
+LIMIT = int(Kind.LIMIT)
+MARKET = int(Kind.MARKET)
+
+CANCEL_NEWEST, CANCEL_OLDEST, CANCEL_BOTH = range(3)
+
+
+@kernel
+def check_form(t, market, kind, side, lots, price_ticks, trigger_ticks, flags):
+    """Return the refusal of an order that is wrong in itself: SIDE, LOTS, PRICE, TRIGGER or FLAGS, else OK."""
+    price_max = t.markets[market, M_PRICE_MAX_TICKS]
+    if side != 1 and side != -1:
+        return SIDE
+    if lots < 1 or lots > t.venue[V_LOTS_MAX]:
+        return LOTS
+    if kind == LIMIT and (price_ticks < 1 or price_ticks >= price_max):
+        return PRICE
+    if kind != LIMIT and kind != MARKET and (trigger_ticks < 1 or trigger_ticks >= price_max):
+        return TRIGGER
+    at_once = flags & (FLAG_IOC | FLAG_FOK)
+    if at_once == FLAG_IOC | FLAG_FOK or (flags & FLAG_POST_ONLY and (at_once or kind != LIMIT)):
+        return FLAGS
+    return OK
+
+
+@kernel
+def limit_of_market_order(t, market, side):
+    """Return the price up to which a MARKET order trades: the collar (R-O8)."""
+    return t.markets[market, M_COLLAR_HIGH] if side > 0 else t.markets[market, M_COLLAR_LOW]
+
+
+@kernel
+def check_room(t, account, flags):
+    """Return BOOK_FULL or ORDER_LIMIT if an order that may rest or wait finds no room, else OK."""
+    if flags & (FLAG_IOC | FLAG_FOK):
+        return OK  # never rests; one row is kept free for the order being matched
+    if t.venue[V_FREE_ORDERS] <= 1:
+        return BOOK_FULL
+    if t.accounts[account, A_ORDERS] >= t.venue[V_ORDERS_PER_ACCOUNT_MAX]:
+        return ORDER_LIMIT
+    return OK
+
+
+@kernel
+def crosses(t, market, side, price_ticks):
+    """Say whether an order at this price would trade on arrival."""
+    if side > 0:
+        return price_ticks >= t.markets[market, M_BEST_ASK]
+    return price_ticks <= t.markets[market, M_BEST_BID]
+
+
+@kernel
+def admit(t, account, market, kind, side, lots, price_ticks, flags):
+    """Return (result, lots): the refusal of a well-formed LIMIT or MARKET order, or OK and its lots (R-O9, from COLLAR).
+
+    `price_ticks` is the order's limit; a MARKET order has the collar's. Reduce-only orders may be cut. Forced orders
+    pass without any check; they are reduce-only and cut at every match.
+    """
+    if flags & FLAG_FORCED:
+        return OK, lots
+    markets = t.markets
+    outside = (
+        price_ticks > markets[market, M_COLLAR_HIGH]
+        if side > 0
+        else price_ticks < markets[market, M_COLLAR_LOW]
+    )
+    if kind == LIMIT and outside:
+        return COLLAR, lots
+    if flags & FLAG_REDUCE_ONLY:
+        lots = min(lots, closable_lots(t, account, market, side))
+        if lots == 0:
+            return NOT_REDUCING, lots
+    if flags & FLAG_POST_ONLY and crosses(t, market, side, price_ticks):
+        return WOULD_CROSS, lots
+    if flags & FLAG_FOK:
+        stops_at_own = t.venue[V_SELF_TRADE] != CANCEL_OLDEST
+        if not fillable(t, account, market, side, lots, price_ticks, stops_at_own):
+            return NOT_FILLABLE, lots
+    if kind == LIMIT:
+        room = check_room(t, account, flags)
+        if room != OK:
+            return room, lots
+    if flags & FLAG_REDUCE_ONLY:
+        return OK, lots
+    return check_margin(t, account, market, kind, side, lots, price_ticks), lots
+
+
+@kernel
+def check_margin(t, account, market, kind, side, lots, price_ticks):
+    """Return POSITION_LIMIT or MARGIN if the account may not take on the order's exposure, else OK (R-A6, R-A7)."""
+    before = exposure_lots(t, account, market, 0, 0)
+    after = exposure_lots(t, account, market, lots if side > 0 else 0, lots if side < 0 else 0)
+    if after > t.venue[V_LOTS_MAX]:
+        return POSITION_LIMIT
+    if after <= before:
+        return OK
+    mark = t.markets[market, M_MARK_TICKS]
+    price = price_ticks
+    if kind == MARKET:
+        price = t.markets[market, M_BEST_ASK] if side > 0 else t.markets[market, M_BEST_BID]
+        if price == 0 or price == t.markets[market, M_PRICE_MAX_TICKS]:
+            price = mark
+    open_loss = value_atoms(t, market, lots, max(0, side * (price - mark)))
+    fee = ppm_up(value_atoms(t, market, lots, mark), t.venue[V_TAKER_PPM])
+    free = free_collateral_atoms(t, account, market, after)
+    return OK if free - open_loss - fee >= 0 else MARGIN

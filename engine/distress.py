@@ -1,0 +1,223 @@
+"""Who is distressed now, without sweeping everybody (R-W1, R-A8; design 6).
+
+Every unit with lots is filed under one *look-out* price per position: a mark at which it could at the earliest be
+distressed (or due for a margin call), given that its buffer is shared among its positions. As long as no mark crosses
+a look-out price and the unit neither trades nor moves money, it is safe. A look visits only the units touched since the
+last look, those whose look-out price was crossed, and those on the list of distressed units. For a unit with one
+position the first look-out is within the maintenance rate of its liquidation price; for several it is exact as a bound.
+The sweep of everybody stays in `invariants.py` as the oracle.
+"""
+
+from __future__ import annotations
+
+from .contract import value_atoms
+from .events import Event, has_room, record
+from .kernel import kernel
+from .ledger import balance_atoms
+from .margin import equity_atoms, in_unit, market_of, owner_of, unit_maintenance_atoms, unit_of
+from .tables import (
+    FLAG_LISTED,
+    FLAG_LOOKED,
+    FLAG_NOTICE,
+    FLAG_TOUCHED,
+    M_MARK_SEEN_TICKS,
+    M_MARK_TICKS,
+    M_MULTIPLIER_ATOMS,
+    M_PRICE_MAX_TICKS,
+    M_RATE_MAX_PPM,
+    NONE,
+    P_LOOK_BEFORE,
+    P_LOOK_NEXT,
+    P_LOOK_TICKS,
+    P_LOTS,
+    T_LOOK_LONGS,
+    T_LOOK_SHORTS,
+    U_FLAGS,
+    U_LIQUIDATION,
+    U_SINCE_STEP,
+    V_AT_OR_BELOW,
+    V_CALL_PPM,
+    V_CALLS,
+    V_LISTED_COUNT,
+    V_MARKETS,
+    V_STEP,
+    V_TOUCHED_COUNT,
+)
+from .units import PPM, muldiv_down, ppm_up
+
+MARGIN_CALL = int(Event.MARGIN_CALL)
+CURED = int(Event.CURED)
+SLACK_ATOMS = 2  # covers the rounding of a requirement between two marks
+
+
+@kernel
+def look(t):
+    """Look at every unit whose state may have changed; return False if the event buffer is full (drain, call again).
+
+    Modifies the list of distressed units, `since`, notices and look-out prices; records margin calls and cures.
+    """
+    _nominate_crossed(t)
+    units, venue = t.units, t.venue
+    while venue[V_TOUCHED_COUNT] > 0:
+        if not has_room(t):
+            return False
+        venue[V_TOUCHED_COUNT] -= 1
+        unit = t.touched[venue[V_TOUCHED_COUNT]]
+        _look_at(t, unit)
+        units[unit, U_FLAGS] &= ~(FLAG_TOUCHED | FLAG_LOOKED)
+    kept = 0
+    for i in range(venue[V_LISTED_COUNT]):
+        unit = t.listed[i]
+        _look_at(t, unit)
+        if units[unit, U_SINCE_STEP] != NONE:
+            t.listed[kept] = unit
+            kept += 1
+        else:
+            units[unit, U_FLAGS] &= ~FLAG_LISTED
+    venue[V_LISTED_COUNT] = kept
+    return True
+
+
+@kernel
+def _nominate_crossed(t):
+    """Note all units whose look-out price the mark has reached since the last look."""
+    markets = t.markets
+    for market in range(t.venue[V_MARKETS]):
+        mark = markets[market, M_MARK_TICKS]
+        seen = markets[market, M_MARK_SEEN_TICKS]
+        if mark < seen:
+            _nominate(t, market, T_LOOK_LONGS, mark, seen)
+        elif mark > seen:
+            _nominate(t, market, T_LOOK_SHORTS, seen, mark)
+        markets[market, M_MARK_SEEN_TICKS] = mark
+
+
+@kernel
+def _nominate(t, market, column, first, last):
+    """Note the units of all positions filed under ticks first .. last."""
+    markets = t.venue[V_MARKETS]
+    for tick in range(first, last + 1):
+        row = t.triggers[market, tick, column]
+        while row != NONE:
+            after = t.positions[row, P_LOOK_NEXT]
+            unit = unit_of(t, row // markets, market)
+            flags = t.units[unit, U_FLAGS]
+            if flags & (FLAG_TOUCHED | FLAG_LOOKED) == 0:
+                t.touched[t.venue[V_TOUCHED_COUNT]] = unit
+                t.venue[V_TOUCHED_COUNT] += 1
+            t.units[unit, U_FLAGS] = flags | FLAG_LOOKED
+            row = after
+
+
+@kernel
+def is_distressed(t, equity, maintenance):
+    """Say whether a unit with lots is distressed (R-W1)."""
+    return equity < maintenance or (t.venue[V_AT_OR_BELOW] != 0 and equity == maintenance)
+
+
+@kernel
+def _look_at(t, unit):
+    """Bring one unit's distress, notice and look-out prices up to date."""
+    units, venue = t.units, t.venue
+    account = owner_of(t, unit)
+    has_lots = False
+    for market in range(venue[V_MARKETS]):
+        if in_unit(t, unit, account, market):
+            row = account * venue[V_MARKETS] + market
+            _unfile(t, row, market)
+            has_lots = has_lots or t.positions[row, P_LOTS] != 0
+    equity = equity_atoms(t, unit) if has_lots else 0
+    maintenance = unit_maintenance_atoms(t, unit) if has_lots else 0
+    distressed = has_lots and is_distressed(t, equity, maintenance)
+    if distressed and units[unit, U_SINCE_STEP] == NONE:
+        units[unit, U_SINCE_STEP] = venue[V_STEP]
+        if units[unit, U_FLAGS] & FLAG_LISTED == 0:
+            units[unit, U_FLAGS] |= FLAG_LISTED
+            t.listed[venue[V_LISTED_COUNT]] = unit
+            venue[V_LISTED_COUNT] += 1
+    elif not distressed and units[unit, U_SINCE_STEP] != NONE:
+        units[unit, U_SINCE_STEP] = NONE
+        if units[unit, U_LIQUIDATION] > 0:
+            record(
+                t, CURED, market_of(t, unit), account, unit, 0, 0,
+                balance_atoms(t, unit), units[unit, U_LIQUIDATION], 0,
+            )  # fmt: skip
+            units[unit, U_LIQUIDATION] = 0
+    level = ppm_up(maintenance, venue[V_CALL_PPM]) if venue[V_CALL_PPM] > 0 else 0
+    _renew_notice(t, unit, account, has_lots, distressed, equity, level)
+    if has_lots and not distressed:
+        noticed = units[unit, U_FLAGS] & FLAG_NOTICE != 0
+        _file_unit(t, unit, account, equity - (maintenance if noticed else max(level, maintenance)))
+
+
+@kernel
+def _renew_notice(t, unit, account, has_lots, distressed, equity, level):
+    """Withdraw a margin call that was met, send one that is due (R-A8)."""
+    units = t.units
+    if not has_lots or (units[unit, U_FLAGS] & FLAG_TOUCHED and equity >= level):
+        units[unit, U_FLAGS] &= ~FLAG_NOTICE
+    if has_lots and not distressed and equity < level and units[unit, U_FLAGS] & FLAG_NOTICE == 0:
+        units[unit, U_FLAGS] |= FLAG_NOTICE
+        t.venue[V_CALLS] += 1
+        record(t, MARGIN_CALL, market_of(t, unit), account, unit, 0, 0, equity, 0, 0)
+
+
+@kernel
+def _file_unit(t, unit, account, buffer):
+    """File every position of a unit under its look-out price, the buffer shared pro rata to position value."""
+    venue, positions, markets = t.venue, t.positions, t.markets
+    whole = 0
+    for market in range(venue[V_MARKETS]):
+        if in_unit(t, unit, account, market):
+            lots = positions[account * venue[V_MARKETS] + market, P_LOTS]
+            whole += value_atoms(t, market, abs(lots), markets[market, M_MARK_TICKS])
+    buffer = max(0, buffer - SLACK_ATOMS * venue[V_MARKETS])
+    for market in range(venue[V_MARKETS]):
+        row = account * venue[V_MARKETS] + market
+        lots = positions[row, P_LOTS]
+        if lots == 0 or not in_unit(t, unit, account, market):
+            continue
+        mark = markets[market, M_MARK_TICKS]
+        value = value_atoms(t, market, abs(lots), mark)
+        share = buffer if value == whole else muldiv_down(buffer, value, whole)
+        per_tick = abs(lots) * markets[market, M_MULTIPLIER_ATOMS]
+        if lots > 0:
+            _file(t, row, market, T_LOOK_LONGS, mark - share // per_tick)
+        else:
+            # A rising mark also raises the requirement, by at most the highest rate times the call level.
+            rate = ppm_up(markets[market, M_RATE_MAX_PPM], max(PPM, venue[V_CALL_PPM]))
+            _file(t, row, market, T_LOOK_SHORTS, mark + share // (per_tick + ppm_up(per_tick, rate) + 1))
+
+
+@kernel
+def _file(t, row, market, column, tick):
+    """Put a position at the front of the look-out list of a tick; prices out of range need no look-out."""
+    if tick < 1 or tick >= t.markets[market, M_PRICE_MAX_TICKS]:
+        return
+    positions = t.positions
+    first = t.triggers[market, tick, column]
+    positions[row, P_LOOK_TICKS] = tick if column == T_LOOK_LONGS else -tick
+    positions[row, P_LOOK_NEXT] = first
+    positions[row, P_LOOK_BEFORE] = NONE
+    if first != NONE:
+        positions[first, P_LOOK_BEFORE] = row
+    t.triggers[market, tick, column] = row
+
+
+@kernel
+def _unfile(t, row, market):
+    """Take a position out of its look-out list, if it is in one."""
+    positions = t.positions
+    filed = positions[row, P_LOOK_TICKS]
+    if filed == 0:
+        return
+    column = T_LOOK_LONGS if filed > 0 else T_LOOK_SHORTS
+    before = positions[row, P_LOOK_BEFORE]
+    after = positions[row, P_LOOK_NEXT]
+    if before == NONE:
+        t.triggers[market, abs(filed), column] = after
+    else:
+        positions[before, P_LOOK_NEXT] = after
+    if after != NONE:
+        positions[after, P_LOOK_BEFORE] = before
+    positions[row, P_LOOK_TICKS] = 0

@@ -1,0 +1,227 @@
+"""Executing commands one after another: admit, match, settle (R-S, step 2)."""
+
+from __future__ import annotations
+
+from .admission import admit, check_form, check_room, limit_of_market_order
+from .book import add_to_level, cancel, cancel_all, find_order, take_row, wait
+from .commands import (
+    C_ACCOUNT,
+    C_AMOUNT,
+    C_CAUSE,
+    C_FLAGS,
+    C_KIND,
+    C_LOTS,
+    C_MARKET,
+    C_PRICE_TICKS,
+    C_SIDE,
+    C_TAG,
+    C_TRIGGER_TICKS,
+    FLAG_FORCED,
+    Kind,
+    Result,
+)
+from .events import Event, has_room, record
+from .kernel import kernel
+from .matching import finish, match
+from .tables import (
+    M_PRICE_MAX_TICKS,
+    NONE,
+    O_FLAGS,
+    O_KIND,
+    O_LOTS,
+    O_PRICE_TICKS,
+    O_SIDE,
+    O_TAG,
+    V_ACCOUNTS,
+    V_CAUSE,
+    V_FORCING,
+    V_JOURNAL,
+    V_LOTS_MAX,
+    V_MARKETS,
+    V_SEQUENCE,
+    V_TAKER,
+)
+from .wallet import deposit, move_margin, set_leverage, set_mode, withdraw
+
+OK = int(Result.OK)
+ACCOUNT = int(Result.ACCOUNT)
+BAD_MARKET = int(Result.MARKET)
+BAD_KIND = int(Result.KIND)
+LOTS = int(Result.LOTS)
+PRICE = int(Result.PRICE)
+TRIGGER = int(Result.TRIGGER)
+FLAGS = int(Result.FLAGS)
+UNKNOWN_ORDER = int(Result.UNKNOWN_ORDER)
+LIMIT = int(Kind.LIMIT)
+MARKET = int(Kind.MARKET)
+STOP = int(Kind.STOP)
+TAKE_PROFIT = int(Kind.TAKE_PROFIT)
+CANCEL = int(Kind.CANCEL)
+CANCEL_ALL = int(Kind.CANCEL_ALL)
+REPLACE = int(Kind.REPLACE)
+DEPOSIT = int(Kind.DEPOSIT)
+WITHDRAW = int(Kind.WITHDRAW)
+MOVE_MARGIN = int(Kind.MOVE_MARGIN)
+SET_LEVERAGE = int(Kind.SET_LEVERAGE)
+SET_MODE = int(Kind.SET_MODE)
+COMMAND = int(Event.COMMAND)
+
+
+@kernel
+def execute(t, commands, results, start):
+    """Execute commands from row `start` on and return the next row to do; below len(commands) the buffer is full.
+
+    commands: (n, COMMAND_COLUMNS), read only; results: (n,), written: the result code of each command. Every command
+    gets the next sequence number, refused or not. Drain the events and call again with the returned row.
+    """
+    venue = t.venue
+    row = start
+    if venue[V_TAKER] != NONE:
+        if not match(t, venue[V_TAKER]):
+            return row
+        finish(t, venue[V_TAKER])
+        venue[V_TAKER] = NONE
+        row += 1
+    while row < commands.shape[0]:
+        if not has_room(t):
+            return row
+        venue[V_SEQUENCE] += 1
+        results[row] = _one(t, commands, row)
+        if venue[V_JOURNAL]:
+            _record_command(t, commands, row, results[row])
+        if venue[V_TAKER] != NONE:
+            return row
+        row += 1
+    return row
+
+
+@kernel
+def _record_command(t, commands, row, result):
+    """Put a command and its answer into the journal."""
+    price = commands[row, C_PRICE_TICKS]
+    record(
+        t, COMMAND, commands[row, C_MARKET], commands[row, C_ACCOUNT], commands[row, C_KIND],
+        commands[row, C_SIDE] * commands[row, C_LOTS], price, commands[row, C_AMOUNT], commands[row, C_CAUSE], result,
+    )  # fmt: skip
+
+
+@kernel
+def _one(t, commands, row):
+    """Execute one command and return its result; leaves V_TAKER set if matching has to be resumed."""
+    venue = t.venue
+    account = commands[row, C_ACCOUNT]
+    market = commands[row, C_MARKET]
+    kind = commands[row, C_KIND]
+    flags = commands[row, C_FLAGS]
+    if flags & FLAG_FORCED and not venue[V_FORCING]:
+        return FLAGS
+    venue[V_CAUSE] = commands[row, C_CAUSE] if flags & FLAG_FORCED else 0
+    if (
+        account < 0
+        or account > venue[V_ACCOUNTS]
+        or (account == venue[V_ACCOUNTS] and not flags & FLAG_FORCED)
+    ):
+        return ACCOUNT
+    if kind == DEPOSIT:
+        return deposit(t, account, commands[row, C_AMOUNT])
+    if kind == WITHDRAW:
+        return withdraw(t, account, commands[row, C_AMOUNT])
+    if market < 0 or market >= venue[V_MARKETS]:
+        return BAD_MARKET
+    if kind >= LIMIT and kind <= TAKE_PROFIT:
+        return _order(
+            t, account, market, kind, commands[row, C_SIDE], commands[row, C_LOTS],
+            commands[row, C_PRICE_TICKS], commands[row, C_TRIGGER_TICKS], flags, commands[row, C_TAG],
+        )  # fmt: skip
+    if kind == CANCEL:
+        return _cancel(t, account, market, commands[row, C_TAG])
+    if kind == CANCEL_ALL:
+        cancel_all(t, account, market, 0)
+        return OK
+    if kind == REPLACE:
+        return _replace(t, commands, row)
+    if kind == MOVE_MARGIN:
+        return move_margin(t, account, market, commands[row, C_AMOUNT])
+    if kind == SET_LEVERAGE:
+        return set_leverage(t, account, market, commands[row, C_AMOUNT])
+    if kind == SET_MODE:
+        return set_mode(t, account, market, commands[row, C_AMOUNT])
+    return BAD_KIND
+
+
+@kernel
+def _order(t, account, market, kind, side, lots, price_ticks, trigger_ticks, flags, tag):
+    """Execute an order of any kind."""
+    refusal = check_form(t, market, kind, side, lots, price_ticks, trigger_ticks, flags)
+    if refusal != OK:
+        return refusal
+    if kind == STOP or kind == TAKE_PROFIT:
+        room = check_room(t, account, 0)
+        if room != OK:
+            return room
+        wait(t, take_row(t, account, market, kind, side, lots, 0, trigger_ticks, flags, tag))
+        return OK
+    if kind == MARKET and not flags & FLAG_FORCED:
+        price_ticks = limit_of_market_order(t, market, side)
+    return place(t, account, market, kind, side, lots, price_ticks, flags, tag)
+
+
+@kernel
+def place(t, account, market, kind, side, lots, price_ticks, flags, tag):
+    """Admit, match and finish a LIMIT or MARKET order."""
+    result, lots = admit(t, account, market, kind, side, lots, price_ticks, flags)
+    if result != OK:
+        return result
+    order = take_row(t, account, market, kind, side, lots, price_ticks, 0, flags, tag)
+    if match(t, order):
+        finish(t, order)
+    else:
+        t.venue[V_TAKER] = order
+    return OK
+
+
+@kernel
+def _cancel(t, account, market, tag):
+    """Cancel the newest order with a tag."""
+    order = find_order(t, account, market, tag)
+    if order == NONE:
+        return UNKNOWN_ORDER
+    cancel(t, order, 0)
+    return OK
+
+
+@kernel
+def _replace(t, commands, row):
+    """Change price and lots of the newest order with a tag (R-O6)."""
+    orders = t.orders
+    account = commands[row, C_ACCOUNT]
+    market = commands[row, C_MARKET]
+    lots = commands[row, C_LOTS]
+    price = commands[row, C_PRICE_TICKS]
+    trigger = commands[row, C_TRIGGER_TICKS]
+    price_max = t.markets[market, M_PRICE_MAX_TICKS]
+    order = find_order(t, account, market, commands[row, C_TAG])
+    waiting = order != NONE and orders[order, O_KIND] != LIMIT
+    if lots < 1 or lots > t.venue[V_LOTS_MAX]:
+        return LOTS
+    if not waiting and (price < 1 or price >= price_max):
+        return PRICE
+    if waiting and (trigger < 1 or trigger >= price_max):
+        return TRIGGER
+    if order == NONE:
+        return UNKNOWN_ORDER
+    kind, side, flags, tag = (
+        orders[order, O_KIND],
+        orders[order, O_SIDE],
+        orders[order, O_FLAGS],
+        orders[order, O_TAG],
+    )
+    if not waiting and price == orders[order, O_PRICE_TICKS] and lots <= orders[order, O_LOTS]:
+        add_to_level(t, order, lots - orders[order, O_LOTS])
+        orders[order, O_LOTS] = lots
+        return OK
+    cancel(t, order, 0)
+    if waiting:
+        wait(t, take_row(t, account, market, kind, side, lots, 0, trigger, flags, tag))
+        return OK
+    return place(t, account, market, LIMIT, side, lots, price, flags, tag)

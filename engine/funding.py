@@ -1,0 +1,101 @@
+"""Premium samples and funding payments (R-F)."""
+
+from __future__ import annotations
+
+from .contract import value_atoms
+from .events import Code, has_room
+from .kernel import kernel
+from .ledger import balance_atoms, post
+from .margin import unit_of
+from .tables import (
+    BAD_DEBT,
+    FUND,
+    FUNDING,
+    M_BASIS_MICROTICKS,
+    M_BEST_ASK,
+    M_BEST_BID,
+    M_FUNDING_PPB,
+    M_INDEX_TICKS,
+    M_PREMIUM_COUNT,
+    M_PREMIUM_SUM_PPB,
+    M_PRICE_MAX_TICKS,
+    P_LOTS,
+    ROUNDING,
+    V_ACCOUNTS,
+    V_FUND_FLOOR_ATOMS,
+    V_MARKETS,
+)
+from .units import PPB, PPM, ppb_down, ppb_up
+
+FUNDING_CODE = int(Code.FUNDING)
+ROUNDING_CODE = int(Code.ROUNDING)
+BAD_DEBT_CODE = int(Code.BAD_DEBT)
+
+
+@kernel
+def sample(t, alpha_ppm):
+    """Take one premium sample and renew the average basis of every market (R-P1, R-F1)."""
+    markets = t.markets
+    for market in range(t.venue[V_MARKETS]):
+        bid = markets[market, M_BEST_BID]
+        ask = markets[market, M_BEST_ASK]
+        index = markets[market, M_INDEX_TICKS]
+        markets[market, M_PREMIUM_COUNT] += 1
+        if bid > 0 and ask < markets[market, M_PRICE_MAX_TICKS]:
+            gap = bid + ask - 2 * index
+            markets[market, M_PREMIUM_SUM_PPB] += gap * PPB // (2 * index)
+            basis = markets[market, M_BASIS_MICROTICKS]
+            markets[market, M_BASIS_MICROTICKS] = basis + (gap * (PPM // 2) - basis) * alpha_ppm // PPM
+
+
+@kernel
+def pay_funding(t, market, price_ticks, row, receiving):
+    """Let positions of a market pay (or, `receiving`, get) funding at its last rate, from row `row` on (R-F3).
+
+    Rows go over traders' accounts; the fund comes last. Returns the next row; below A + 1 the event buffer is full.
+    """
+    venue = t.venue
+    accounts = venue[V_ACCOUNTS]
+    rate = t.markets[market, M_FUNDING_PPB]
+    pot = accounts + FUNDING
+    while row <= accounts:
+        if not has_room(t):
+            return row
+        lots = t.positions[row * venue[V_MARKETS] + market, P_LOTS]
+        pays = lots * rate > 0
+        if lots != 0 and rate != 0 and pays != receiving:
+            value = value_atoms(t, market, abs(lots), price_ticks)
+            unit = unit_of(t, row, market)
+            if receiving:
+                _post_some(t, pot, unit, ppb_down(value, abs(rate)), FUNDING_CODE)
+            elif row < accounts:
+                _post_some(t, unit, pot, ppb_up(value, abs(rate)), FUNDING_CODE)
+            else:
+                _fund_pays(t, pot, ppb_up(value, abs(rate)))
+        row += 1
+    return row
+
+
+@kernel
+def _fund_pays(t, pot, due):
+    """Let the fund pay what it has above its floor, and bad debt the rest."""
+    fund = t.venue[V_ACCOUNTS] + FUND
+    paid = min(due, max(0, balance_atoms(t, fund) - t.venue[V_FUND_FLOOR_ATOMS]))
+    _post_some(t, fund, pot, paid, FUNDING_CODE)
+    _post_some(t, t.venue[V_ACCOUNTS] + BAD_DEBT, pot, due - paid, BAD_DEBT_CODE)
+
+
+@kernel
+def clear_rounding(t):
+    """Post what is left of the payments to the venue's rounding account."""
+    pot = t.venue[V_ACCOUNTS] + FUNDING
+    left = balance_atoms(t, pot)
+    assert left >= 0, "payers pay rounded up, receivers get rounded down"
+    _post_some(t, pot, t.venue[V_ACCOUNTS] + ROUNDING, left, ROUNDING_CODE)
+
+
+@kernel
+def _post_some(t, debit, credit, amount, code):
+    """Post an amount unless it is zero."""
+    if amount > 0:
+        post(t, debit, credit, amount, code, 0)

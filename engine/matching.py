@@ -1,0 +1,149 @@
+"""Continuous price-time matching of one order, and what becomes of its remainder (R-O1 to R-O5)."""
+
+from __future__ import annotations
+
+from .admission import CANCEL_BOTH, CANCEL_NEWEST, crosses
+from .book import add_to_level, cancel, give_back_row, remove, rest
+from .commands import FLAG_FOK, FLAG_FORCED, FLAG_IOC, FLAG_REDUCE_ONLY, Kind
+from .contract import value_atoms
+from .events import Event, has_room, record
+from .kernel import kernel
+from .positions import charge_liquidation_fee, closable_lots, release_flat_pocket, settle_side
+from .tables import (
+    L_HEAD,
+    M_BEST_ASK,
+    M_BEST_BID,
+    M_FILLS,
+    M_FORCED_ATOMS,
+    M_FORCED_CAUSE,
+    M_FORCED_LOTS,
+    M_FORCED_STEP,
+    M_HIGH_TICKS,
+    M_LAST_TICKS,
+    M_LOW_TICKS,
+    M_VOLUME_ATOMS,
+    M_VOLUME_LOTS,
+    O_ACCOUNT,
+    O_FLAGS,
+    O_KIND,
+    O_LOTS,
+    O_MARKET,
+    O_PRICE_TICKS,
+    O_SIDE,
+    V_CAUSE,
+    V_MAKER_PPM,
+    V_SELF_TRADE,
+    V_STEP,
+    V_TAKER_PPM,
+)
+
+LIMIT = int(Kind.LIMIT)
+FILL = int(Event.FILL)
+CANCEL_SELF_TRADE = 1
+CANCEL_NOT_REDUCING = 2
+
+
+@kernel
+def match(t, order):
+    """Trade a taker against the book until it is filled, out of limit or stopped; return False if it must be resumed.
+
+    The taker is a row of `orders` in no list. A False return means the event buffer is full: drain it and call again.
+    """
+    orders, levels, markets, venue = t.orders, t.levels, t.markets, t.venue
+    account = orders[order, O_ACCOUNT]
+    market = orders[order, O_MARKET]
+    side = orders[order, O_SIDE]
+    flags = orders[order, O_FLAGS]
+    while orders[order, O_LOTS] > 0 and crosses(t, market, side, orders[order, O_PRICE_TICKS]):
+        if not has_room(t):
+            return False
+        price = markets[market, M_BEST_ASK] if side > 0 else markets[market, M_BEST_BID]
+        maker = levels[market, price, L_HEAD]
+        lots = min(orders[order, O_LOTS], orders[maker, O_LOTS])
+        if orders[maker, O_ACCOUNT] == account:
+            if _prevent_self_trade(t, order, maker, venue[V_SELF_TRADE]):
+                break
+            continue
+        if orders[maker, O_FLAGS] & FLAG_REDUCE_ONLY:
+            lots = min(lots, closable_lots(t, orders[maker, O_ACCOUNT], market, -side))
+            if lots == 0:
+                cancel(t, maker, CANCEL_NOT_REDUCING)
+                continue
+        if flags & FLAG_REDUCE_ONLY:
+            lots = min(lots, closable_lots(t, account, market, side))
+            if lots == 0:
+                orders[order, O_LOTS] = 0
+                break
+        _trade(t, order, maker, market, side, lots, price)
+    return True
+
+
+@kernel
+def _prevent_self_trade(t, order, maker, policy):
+    """Apply self-trade prevention; return True if the taker stops (R-O5)."""
+    newest_goes = t.orders[order, O_FLAGS] & FLAG_FORCED == 0 and (
+        policy == CANCEL_NEWEST or policy == CANCEL_BOTH
+    )
+    if not newest_goes or policy == CANCEL_BOTH:
+        cancel(t, maker, CANCEL_SELF_TRADE)
+    if newest_goes:
+        t.orders[order, O_LOTS] = 0
+    return newest_goes
+
+
+@kernel
+def _trade(t, order, maker, market, side, lots, price):
+    """Exchange lots between taker and maker at the maker's price and take them off both orders."""
+    orders, venue = t.orders, t.venue
+    assert lots > 0
+    taker_account = orders[order, O_ACCOUNT]
+    maker_account = orders[maker, O_ACCOUNT]
+    forced = orders[order, O_FLAGS] & FLAG_FORCED != 0
+    cause = venue[V_CAUSE]
+    value = value_atoms(t, market, lots, price)
+    reduce_only = orders[maker, O_FLAGS] & FLAG_REDUCE_ONLY != 0
+    orders[order, O_LOTS] -= lots
+    orders[maker, O_LOTS] -= lots
+    add_to_level(t, maker, -lots)
+    record(t, FILL, market, taker_account, maker_account, side * lots, price, value, cause, 0)
+    _count_trade(t, market, lots, price, value, forced, cause)
+    settle_side(
+        t, taker_account, market, side * lots, price, 0 if forced else venue[V_TAKER_PPM], forced, cause
+    )
+    if forced:
+        charge_liquidation_fee(t, taker_account, market, value, cause)
+        release_flat_pocket(t, taker_account, market, cause)
+    settle_side(t, maker_account, market, -side * lots, price, venue[V_MAKER_PPM], False, cause)
+    if orders[maker, O_LOTS] == 0:
+        remove(t, maker)
+    elif reduce_only and closable_lots(t, maker_account, market, -side) == 0:
+        cancel(t, maker, CANCEL_NOT_REDUCING)
+
+
+@kernel
+def _count_trade(t, market, lots, price, value, forced, cause):
+    """Keep last, low, high and the counters of a market."""
+    markets = t.markets
+    markets[market, M_LAST_TICKS] = price
+    low = markets[market, M_LOW_TICKS]
+    markets[market, M_LOW_TICKS] = price if low == 0 else min(price, low)
+    markets[market, M_HIGH_TICKS] = max(price, markets[market, M_HIGH_TICKS])
+    markets[market, M_FILLS] += 1
+    markets[market, M_VOLUME_LOTS] += lots
+    markets[market, M_VOLUME_ATOMS] += value
+    if forced:
+        markets[market, M_FORCED_LOTS] += lots
+        markets[market, M_FORCED_ATOMS] += value
+        markets[market, M_FORCED_CAUSE] = cause
+        markets[market, M_FORCED_STEP] = t.venue[V_STEP]
+
+
+@kernel
+def finish(t, order):
+    """Let what is left of a matched taker rest, or expire (R-O12)."""
+    orders = t.orders
+    left = orders[order, O_LOTS]
+    if left > 0 and orders[order, O_KIND] == LIMIT and orders[order, O_FLAGS] & (FLAG_IOC | FLAG_FOK) == 0:
+        rest(t, order)
+    else:
+        give_back_row(t, order)

@@ -1,0 +1,159 @@
+"""Which ticks of a ladder hold orders: a bit map in storeys, so that the next occupied tick is found in a few steps.
+
+One row of `occupied` per market; a word holds 32 bits (in int64, so that no sign bit is in the way). Storey 0 has one
+bit a tick, each higher storey one bit a word of the storey below. Three storeys reach 32**4 = 1,048,576 ticks.
+"""
+
+from __future__ import annotations
+
+from .kernel import kernel
+from .tables import NONE
+
+BITS = 32
+SHIFT = 5
+STOREYS = 4
+
+
+def words_needed(ticks: int) -> int:
+    """Return the words of one row for so many ticks, all storeys."""
+    total = 0
+    for _ in range(STOREYS):
+        ticks = -(-ticks // BITS)
+        total += ticks
+    return total + 1
+
+
+@kernel
+def _storey_words(occupied, market):
+    """Return the words of storey 0, kept in the last word of the row."""
+    return occupied[market, occupied.shape[1] - 1]
+
+
+@kernel
+def _lowest_bit(word):
+    """Return the number of the lowest set bit of a word that is not zero."""
+    position = 0
+    if word & 0xFFFF == 0:
+        word >>= 16
+        position += 16
+    if word & 0xFF == 0:
+        word >>= 8
+        position += 8
+    if word & 0xF == 0:
+        word >>= 4
+        position += 4
+    if word & 0x3 == 0:
+        word >>= 2
+        position += 2
+    if word & 0x1 == 0:
+        position += 1
+    return position
+
+
+@kernel
+def _highest_bit(word):
+    """Return the number of the highest set bit of a word that is not zero."""
+    position = 0
+    if word >> 16:
+        word >>= 16
+        position += 16
+    if word >> 8:
+        word >>= 8
+        position += 8
+    if word >> 4:
+        word >>= 4
+        position += 4
+    if word >> 2:
+        word >>= 2
+        position += 2
+    if word >> 1:
+        position += 1
+    return position
+
+
+@kernel
+def occupy(occupied, market, tick):
+    """Mark a tick as occupied."""
+    base = 0
+    words = _storey_words(occupied, market)
+    for _ in range(STOREYS):
+        occupied[market, base + (tick >> SHIFT)] |= 1 << (tick & (BITS - 1))
+        tick >>= SHIFT
+        base += words
+        words = (words + BITS - 1) >> SHIFT
+
+
+@kernel
+def clear(occupied, market, tick):
+    """Mark a tick as empty."""
+    base = 0
+    words = _storey_words(occupied, market)
+    for _ in range(STOREYS):
+        word = base + (tick >> SHIFT)
+        occupied[market, word] &= ~(1 << (tick & (BITS - 1)))
+        if occupied[market, word] != 0:
+            return
+        tick >>= SHIFT
+        base += words
+        words = (words + BITS - 1) >> SHIFT
+
+
+@kernel
+def next_above(occupied, market, tick):
+    """Return the lowest occupied tick above `tick`, or NONE."""
+    base = 0
+    words = _storey_words(occupied, market)
+    for storey in range(STOREYS):
+        word = tick >> SHIFT
+        rest = occupied[market, base + word] >> (tick & (BITS - 1)) >> 1
+        if rest:
+            return _descend_low(occupied, market, storey, tick + 1 + _lowest_bit(rest))
+        tick = word
+        base += words
+        words = (words + BITS - 1) >> SHIFT
+    return NONE
+
+
+@kernel
+def next_below(occupied, market, tick):
+    """Return the highest occupied tick below `tick`, or NONE."""
+    base = 0
+    words = _storey_words(occupied, market)
+    for storey in range(STOREYS):
+        word = tick >> SHIFT
+        rest = occupied[market, base + word] & ((1 << (tick & (BITS - 1))) - 1)
+        if rest:
+            return _descend_high(occupied, market, storey, (word << SHIFT) + _highest_bit(rest))
+        tick = word
+        base += words
+        words = (words + BITS - 1) >> SHIFT
+    return NONE
+
+
+@kernel
+def _storey_base(occupied, market, storey):
+    """Return where a storey begins in the row."""
+    base = 0
+    words = _storey_words(occupied, market)
+    for _ in range(storey):
+        base += words
+        words = (words + BITS - 1) >> SHIFT
+    return base
+
+
+@kernel
+def _descend_low(occupied, market, storey, index):
+    """Follow the lowest bits from bit `index` of a storey down to a tick."""
+    for below in range(storey - 1, -1, -1):
+        base = _storey_base(occupied, market, below)
+        index = (index << SHIFT) + _lowest_bit(occupied[market, base + index])
+    return index
+
+
+@kernel
+def _descend_high(occupied, market, storey, index):
+    """Follow the highest bits from bit `index` of a storey down to a tick."""
+    for below in range(storey - 1, -1, -1):
+        base = _storey_base(occupied, market, below)
+        index = (index << SHIFT) + _highest_bit(occupied[market, base + index])
+    return index

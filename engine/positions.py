@@ -1,0 +1,141 @@
+"""What a fill does to one side: lots, cost, realised profit, fees, and the pocket of an isolated position (R-M4 to R-M7)."""
+
+from __future__ import annotations
+
+from .contract import value_atoms
+from .events import Code
+from .kernel import kernel
+from .ledger import balance_atoms, post, touch
+from .margin import equity_atoms, initial_ppm, unit_of
+from .tables import (
+    FEES,
+    FUND,
+    M_LONG_LOTS,
+    M_SUM_COST_ATOMS,
+    P_COST_ATOMS,
+    P_LOTS,
+    SETTLEMENT,
+    V_ACCOUNTS,
+    V_LIQUIDATION_PPM,
+    V_LOTS_MAX,
+    V_MARKETS,
+    V_ROUND_FEE_UP,
+)
+from .units import ppm_down, ppm_up, share_down
+
+REALISED = int(Code.REALISED)
+FEE = int(Code.FEE)
+LIQUIDATION_FEE = int(Code.LIQUIDATION_FEE)
+MARGIN_IN = int(Code.MARGIN_IN)
+MARGIN_OUT = int(Code.MARGIN_OUT)
+
+
+@kernel
+def settle_side(t, account, market, lots, price_ticks, fee_ppm, liquidating, cause):
+    """Settle one side of a fill of signed `lots` at a price.
+
+    Modifies the position, open interest and cost control total of its market, and posts realised profit, the fee at
+    `fee_ppm`, and margin moved into or out of a pocket. `liquidating`: the unit is being liquidated by this fill, so
+    that its pocket releases nothing while lots are left (R-M7). Returns the value of the fill.
+    """
+    positions, markets, venue = t.positions, t.markets, t.venue
+    row = account * venue[V_MARKETS] + market
+    unit = unit_of(t, account, market)
+    held = positions[row, P_LOTS]
+    closing = min(abs(lots), abs(held)) if held * lots < 0 else 0
+    opening = abs(lots) - closing
+    after = held + lots
+    assert abs(after) <= 2 * venue[V_LOTS_MAX]
+    value = value_atoms(t, market, abs(lots), price_ticks)
+    fee = fee_atoms(t, account, value, fee_ppm)
+    before = balance_atoms(t, unit)
+    if unit != account and closing == 0:
+        _move_margin_in(t, account, market, unit, opening, abs(after), price_ticks, max(0, fee), cause)
+    cost = positions[row, P_COST_ATOMS]
+    removed = 0
+    realised = 0
+    if closing > 0:
+        direction = 1 if held > 0 else -1
+        removed = share_down(abs(cost), closing, abs(held)) * (1 if cost > 0 else -1)
+        realised = direction * value_atoms(t, market, closing, price_ticks) - removed
+    direction = 1 if lots > 0 else -1
+    positions[row, P_LOTS] = after
+    positions[row, P_COST_ATOMS] = cost - removed + direction * value_atoms(t, market, opening, price_ticks)
+    markets[market, M_SUM_COST_ATOMS] += positions[row, P_COST_ATOMS] - cost
+    markets[market, M_LONG_LOTS] += max(0, after) - max(0, held)
+    touch(t, unit)
+    _post_signed(t, venue[V_ACCOUNTS] + SETTLEMENT, unit, realised, REALISED, cause)
+    _post_signed(t, unit, venue[V_ACCOUNTS] + FEES, fee, FEE, cause)
+    if unit != account and closing > 0 and not liquidating:
+        _release_margin(t, account, unit, before, realised, closing, abs(held), cause)
+        if opening > 0:
+            debt = max(0, -balance_atoms(t, unit))
+            _move_margin_in(t, account, market, unit, opening, abs(after), price_ticks, debt, cause)
+    return value
+
+
+@kernel
+def fee_atoms(t, account, value, rate_ppm):
+    """Return the fee of a fill, negative for a rebate; the fund pays none (R-M6)."""
+    if account == t.venue[V_ACCOUNTS] + FUND or rate_ppm == 0:
+        return 0
+    if rate_ppm < 0:
+        return -ppm_down(value, -rate_ppm)
+    return ppm_up(value, rate_ppm) if t.venue[V_ROUND_FEE_UP] else ppm_down(value, rate_ppm)
+
+
+@kernel
+def _post_signed(t, source, target, amount, code, cause):
+    """Post `amount` from source to target, or back if it is negative."""
+    if amount > 0:
+        post(t, source, target, amount, code, cause)
+    elif amount < 0:
+        post(t, target, source, -amount, code, cause)
+
+
+@kernel
+def charge_liquidation_fee(t, account, market, value, cause):
+    """Pay the liquidation fee of a forced fill to the fund, out of what equity is left (R-W7)."""
+    fund = t.venue[V_ACCOUNTS] + FUND
+    unit = unit_of(t, account, market)
+    fee = min(fee_atoms(t, account, value, t.venue[V_LIQUIDATION_PPM]), max(0, equity_atoms(t, unit)))
+    if fee > 0:
+        post(t, unit, fund, fee, LIQUIDATION_FEE, cause)
+
+
+@kernel
+def release_flat_pocket(t, account, market, cause):
+    """Give what is left in the pocket of a closed position back to the cross unit (R-M7)."""
+    unit = unit_of(t, account, market)
+    left = balance_atoms(t, unit)
+    if unit != account and t.positions[account * t.venue[V_MARKETS] + market, P_LOTS] == 0 and left > 0:
+        post(t, unit, account, left, MARGIN_OUT, cause)
+
+
+@kernel
+def _move_margin_in(t, account, market, unit, opening, lots_after, price_ticks, extra, cause):
+    """Move the margin of newly opened lots, and `extra` atoms, from the cross unit to the pocket (R-M7)."""
+    rate = initial_ppm(t, account, market, value_atoms(t, market, lots_after, price_ticks))
+    wanted = ppm_up(value_atoms(t, market, opening, price_ticks), rate) + extra
+    amount = min(wanted, max(0, balance_atoms(t, account)))
+    if amount > 0:
+        post(t, account, unit, amount, MARGIN_IN, cause)
+
+
+@kernel
+def _release_margin(t, account, unit, before, realised, closing, held, cause):
+    """Move the closed lots' share of the pocket, with their profit, back to the cross unit (R-M7)."""
+    left = balance_atoms(t, unit)
+    amount = max(0, left)
+    if closing < held:
+        share = share_down(max(0, before), closing, held)
+        amount = max(0, min(share + realised, before + realised, left))
+    if amount > 0:
+        post(t, unit, account, amount, MARGIN_OUT, cause)
+
+
+@kernel
+def closable_lots(t, account, market, side):
+    """Return how many lots an order of `side` may trade if it may only reduce the position (R-O4)."""
+    held = t.positions[account * t.venue[V_MARKETS] + market, P_LOTS]
+    return max(0, -side * held)

@@ -1,0 +1,168 @@
+"""Kernels of a liquidation round: what the distressed look like, and the start of their treatment (R-W2 to R-W4)."""
+
+from __future__ import annotations
+
+from .book import cancel_all
+from .contract import bankruptcy_ticks, value_atoms
+from .events import Event, has_room, record
+from .kernel import kernel
+from .margin import (
+    equity_atoms,
+    in_unit,
+    maintenance_atoms,
+    market_of,
+    open_positions,
+    owner_of,
+    position_equity_atoms,
+    unit_maintenance_atoms,
+)
+from .tables import (
+    A_KEY,
+    M_FORCED_CAUSE,
+    M_FORCED_STEP,
+    M_MARK_TICKS,
+    P_LOTS,
+    U_COOLDOWN_STEP,
+    U_LIQUIDATION,
+    U_SINCE_STEP,
+    V_LIQUIDATIONS,
+    V_MARKETS,
+    V_STEP,
+)
+from .units import ratio_ppm
+
+LIQUIDATION = int(Event.LIQUIDATION)
+BANKRUPTCY = int(Event.BANKRUPTCY)
+
+# survey: one row per unit
+S_UNIT, S_SINCE, S_RATIO_PPM, S_KEY, S_MARKET, S_ACCOUNT, S_EQUITY_ATOMS, S_MAINTENANCE_ATOMS, S_POSITIONS = (
+    range(9)
+)
+SURVEY_COLUMNS = 9
+
+# closing: one row per position of a unit under treatment
+(
+    K_UNIT,
+    K_ACCOUNT,
+    K_MARKET,
+    K_LOTS,
+    K_VALUE,
+    K_EQUITY,
+    K_MAINTENANCE,
+    K_BANKRUPTCY,
+    K_MARK,
+    K_SINCE_PARTIAL,
+) = range(10)
+CLOSING_COLUMNS = 10
+
+
+@kernel
+def survey(t, units, rows):
+    """Describe units at the current marks: `rows` (n, SURVEY_COLUMNS) is written, nothing else."""
+    for i in range(units.shape[0]):
+        unit = units[i]
+        account = owner_of(t, unit)
+        rows[i, S_UNIT] = unit
+        rows[i, S_SINCE] = t.units[unit, U_SINCE_STEP]
+        rows[i, S_KEY] = t.accounts[account, A_KEY]
+        rows[i, S_MARKET] = market_of(t, unit)
+        rows[i, S_ACCOUNT] = account
+        rows[i, S_EQUITY_ATOMS] = equity_atoms(t, unit)
+        rows[i, S_MAINTENANCE_ATOMS] = unit_maintenance_atoms(t, unit)
+        rows[i, S_RATIO_PPM] = ratio_ppm(rows[i, S_EQUITY_ATOMS], rows[i, S_MAINTENANCE_ATOMS])
+        rows[i, S_POSITIONS] = open_positions(t, unit)
+
+
+@kernel
+def describe_closing(t, unit, equity, rows, start):
+    """Describe the positions of a unit with so much equity, market ascending, from row `start`; return the next row."""
+    account = owner_of(t, unit)
+    for market in range(t.venue[V_MARKETS]):
+        lots = t.positions[account * t.venue[V_MARKETS] + market, P_LOTS]
+        if lots == 0 or not in_unit(t, unit, account, market):
+            continue
+        mark = t.markets[market, M_MARK_TICKS]
+        share = position_equity_atoms(t, unit, market, equity)
+        rows[start, K_UNIT] = unit
+        rows[start, K_ACCOUNT] = account
+        rows[start, K_MARKET] = market
+        rows[start, K_LOTS] = lots
+        rows[start, K_VALUE] = value_atoms(t, market, abs(lots), mark)
+        rows[start, K_EQUITY] = share
+        rows[start, K_MAINTENANCE] = maintenance_atoms(t, market, lots, mark)
+        rows[start, K_BANKRUPTCY] = bankruptcy_ticks(t, market, lots, mark, share)
+        rows[start, K_MARK] = mark
+        rows[start, K_SINCE_PARTIAL] = t.venue[V_STEP] - t.units[unit, U_COOLDOWN_STEP]
+        start += 1
+    return start
+
+
+@kernel
+def describe_all(t, units, rows):
+    """Describe the positions of many units, in the order given; return the number of rows."""
+    start = 0
+    for i in range(units.shape[0]):
+        start = describe_closing(t, units[i], equity_atoms(t, units[i]), rows, start)
+    return start
+
+
+@kernel
+def begin_treatment(t, units, start):
+    """Give each unit its liquidation id and cancel its orders (R-W3); return the next unit, below n if events are full.
+
+    A new liquidation is recorded with its parent, and each of its positions with its bankruptcy price.
+    """
+    venue = t.venue
+    for i in range(start, units.shape[0]):
+        if not has_room(t):
+            return i
+        unit = units[i]
+        account = owner_of(t, unit)
+        if t.units[unit, U_LIQUIDATION] == 0:
+            venue[V_LIQUIDATIONS] += 1
+            t.units[unit, U_LIQUIDATION] = venue[V_LIQUIDATIONS]
+            _record_liquidation(t, unit, account)
+        for market in range(venue[V_MARKETS]):
+            if in_unit(t, unit, account, market):
+                cancel_all(t, account, market, t.units[unit, U_LIQUIDATION])
+    return units.shape[0]
+
+
+@kernel
+def _record_liquidation(t, unit, account):
+    """Record a new liquidation: who, with what, caused by which other."""
+    venue, markets = t.venue, t.markets
+    equity = equity_atoms(t, unit)
+    number = t.units[unit, U_LIQUIDATION]
+    first = True
+    for market in range(venue[V_MARKETS]):
+        lots = t.positions[account * venue[V_MARKETS] + market, P_LOTS]
+        if lots == 0 or not in_unit(t, unit, account, market):
+            continue
+        mark = markets[market, M_MARK_TICKS]
+        if first:
+            recent = markets[market, M_FORCED_STEP] >= venue[V_STEP] - 1
+            parent = markets[market, M_FORCED_CAUSE] if recent else 0
+            record(t, LIQUIDATION, market, account, unit, lots, mark, equity, number, parent)
+            first = False
+        share = position_equity_atoms(t, unit, market, equity)
+        price = bankruptcy_ticks(t, market, lots, mark, share)
+        need = maintenance_atoms(t, market, lots, mark)
+        record(t, BANKRUPTCY, market, account, unit, lots, price, need, number, mark)
+
+
+@kernel
+def maintenance_many(t, markets, lots, marks, amounts):
+    """Write the maintenance margin of so many lots of each market at each mark into `amounts` (n,)."""
+    for i in range(markets.shape[0]):
+        amounts[i] = maintenance_atoms(t, markets[i], lots[i], marks[i])
+
+
+@kernel
+def lots_of(t, units, columns):
+    """Write the lots of every position of each unit into `columns` (n, M); 0 where the unit does not margin it."""
+    for i in range(units.shape[0]):
+        account = owner_of(t, units[i])
+        for market in range(t.venue[V_MARKETS]):
+            inside = in_unit(t, units[i], account, market)
+            columns[i, market] = t.positions[account * t.venue[V_MARKETS] + market, P_LOTS] if inside else 0

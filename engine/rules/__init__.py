@@ -1,0 +1,1 @@
+"""What differs between exchanges: one file an axis, and the presets of real venues."""

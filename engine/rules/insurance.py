@@ -1,0 +1,48 @@
+"""The insurance axis: the fund that stands between bankrupt accounts and everybody else."""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from .base import ATOMS_PER_QUOTE, PPM, Rule
+
+
+class Insurance(Rule):
+    """Insurance fund: start, floor, cap per event, what it may warehouse and how it disposes of it (R-W5, R-W8, R-W11)."""
+
+    initial_quote: int = Field(default=1_000_000, ge=0, le=10**12)
+    """Balance at the start, in quote units."""
+    floor_quote: int = Field(default=0, ge=0, le=10**12)
+    """The fund never pays below this balance."""
+    cap_per_event_quote: int = Field(default=0, ge=0, le=10**12)
+    """Most the fund pays or loses for one liquidated unit at a time; 0 means no cap."""
+    warehouse_leverage: int = Field(default=10, ge=1, le=1000)
+    """Largest value of taken-over positions as a multiple of the fund's equity above its floor."""
+    disposal_share_ppm: int = Field(default=100_000, ge=0, le=PPM)
+    """Share of a taken-over position sent to the book at each disposal; 0 means the fund keeps positions."""
+    disposal_interval_s: int = Field(default=10, ge=1)
+    """Seconds between disposals."""
+    disposal_range_ppm: int = Field(default=10_000, ge=0, lt=PPM)
+    """Furthest distance from the mark at which the fund trades."""
+
+    @model_validator(mode="after")
+    def _starts_above_floor(self) -> Insurance:
+        if self.initial_quote < self.floor_quote:
+            raise ValueError(
+                f"initial_quote must be at least floor_quote (got {self.initial_quote} < {self.floor_quote})"
+            )
+        return self
+
+    @property
+    def floor_atoms(self) -> int:
+        return self.floor_quote * ATOMS_PER_QUOTE
+
+    @property
+    def cap_per_event_atoms(self) -> int:
+        return self.cap_per_event_quote * ATOMS_PER_QUOTE
+
+    def accepts(self, loss_atoms: int, equity_atoms: int, warehouse_after_atoms: int) -> bool:
+        """Say whether the fund takes a position over, from its loss at mark and its state (R-W5)."""
+        room = equity_atoms - loss_atoms - self.floor_atoms
+        capped = self.cap_per_event_quote > 0 and loss_atoms > self.cap_per_event_atoms
+        return not capped and room >= 0 and warehouse_after_atoms <= self.warehouse_leverage * room

@@ -1,0 +1,242 @@
+"""Allocating, hashing, saving and restoring the tables of a venue."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .events import EVENT_COLUMNS, EVENTS_PER_MATCH
+from .occupancy import words_needed
+from .rules.ruleset import RuleSet
+from .tables import (
+    A_FIRST_ORDER,
+    A_KEY,
+    ACCOUNT_COLUMNS,
+    L_HEAD,
+    L_TAIL,
+    LEVEL_COLUMNS,
+    M_BEST_ASK,
+    M_COLLAR_HIGH,
+    M_COLLAR_LOW,
+    M_FORCED_STEP,
+    M_INDEX_TICKS,
+    M_MARK_BEFORE_TICKS,
+    M_MARK_SEEN_TICKS,
+    M_MARK_TICKS,
+    M_MULTIPLIER_ATOMS,
+    M_PRICE_MAX_TICKS,
+    M_RATE_MAX_PPM,
+    M_TIER_COUNT,
+    M_TIERS,
+    M_WAIT_MARK_TICKS,
+    MARKET_COLUMNS,
+    NONE,
+    O_NEXT,
+    ORDER_COLUMNS,
+    P_ISOLATED,
+    POSITION_COLUMNS,
+    TIER_COLUMNS,
+    TRIGGER_COLUMNS,
+    U_COOLDOWN_STEP,
+    U_SINCE_STEP,
+    UNIT_COLUMNS,
+    V_ACCOUNTS,
+    V_AT_OR_BELOW,
+    V_CALL_PPM,
+    V_COLLAR_PPM,
+    V_EVENT_COUNT,
+    V_FREE_ORDERS,
+    V_FUND_CAP_ATOMS,
+    V_FUND_FLOOR_ATOMS,
+    V_ISOLATED_ALLOWED,
+    V_JOURNAL,
+    V_LIQUIDATION_PPM,
+    V_LOTS_MAX,
+    V_MAKER_PPM,
+    V_MARKETS,
+    V_ORDERS_PER_ACCOUNT_MAX,
+    V_POCKETS_AT,
+    V_ROUND_BANKRUPTCY_INWARD,
+    V_ROUND_FEE_UP,
+    V_ROUND_REQUIREMENT_UP,
+    V_SELF_TRADE,
+    V_TAKER,
+    V_TAKER_PPM,
+    VENUE_COLUMNS,
+    VENUE_UNITS,
+    Tables,
+)
+
+EVENTS_MIN = 65_536
+LONG_AGO = -(2**40)
+PRICE_TICKS_LIMIT = 32**4
+
+
+class Market(NamedTuple):
+    """A market of a venue: its symbol, the value of a lot per tick in atoms, and the price range."""
+
+    symbol: str
+    multiplier_atoms: int
+    price_max_ticks: int
+
+
+def allocate(
+    rules: RuleSet, markets: Sequence[Market], keys: NDArray[np.int64], first_index_ticks: Sequence[int],
+    orders_max: int, journal: bool,
+) -> Tables:  # fmt: skip
+    """Return all tables of a new venue; raise ValueError if a limit could overflow int64 or makes no sense (R-U4)."""
+    _check_limits(rules, markets, keys, first_index_ticks, orders_max)
+    traders, count = len(keys), len(markets)
+    price_max = max(market.price_max_ticks for market in markets)
+    pocket_rows = traders * count if rules.margin.isolated_allowed else 0
+    tiers = [rules.margin.table(market.symbol) for market in markets]
+    events_max = max(EVENTS_MIN, 4 * (rules.contract.orders_per_account_max + EVENTS_PER_MATCH))
+    unit_rows = traders + VENUE_UNITS + pocket_rows
+
+    def table(*shape: int) -> NDArray[np.int64]:
+        return np.zeros(shape, dtype=np.int64)
+
+    t = Tables(
+        venue=table(VENUE_COLUMNS),
+        markets=table(count, MARKET_COLUMNS),
+        tiers=np.array([row for rows in tiers for row in rows], dtype=np.int64).reshape(-1, TIER_COLUMNS),
+        units=table(unit_rows, UNIT_COLUMNS),
+        accounts=table(traders + 1, ACCOUNT_COLUMNS),
+        positions=table((traders + 1) * count, POSITION_COLUMNS),
+        orders=table(orders_max + 1, ORDER_COLUMNS),
+        levels=table(count, price_max, LEVEL_COLUMNS),
+        occupied=table(count, words_needed(price_max)),
+        triggers=np.full((count, price_max, TRIGGER_COLUMNS), NONE, dtype=np.int64),
+        touched=table(unit_rows),
+        listed=table(unit_rows),
+        triggered=table(orders_max + 1),
+        events=table(events_max, EVENT_COLUMNS),
+    )
+    _fill_venue(t.venue, rules, traders, count, NONE if pocket_rows == 0 else traders + VENUE_UNITS, journal)
+    t.venue[V_FREE_ORDERS] = orders_max + 1
+    t.units[:, U_SINCE_STEP] = NONE
+    t.units[:, U_COOLDOWN_STEP] = LONG_AGO
+    t.accounts[:, A_FIRST_ORDER] = NONE
+    t.accounts[:traders, A_KEY] = keys
+    t.accounts[traders, A_KEY] = np.iinfo(np.int64).max
+    t.positions[: traders * count, P_ISOLATED] = int(rules.margin.mode == "isolated")
+    t.orders[:, O_NEXT] = np.append(np.arange(1, orders_max + 1), NONE)
+    t.levels[:, :, L_HEAD] = NONE
+    t.levels[:, :, L_TAIL] = NONE
+    t.occupied[:, -1] = -(-price_max // 32)
+    first_tier = 0
+    for row, market in enumerate(markets):
+        _fill_market(t.markets[row], market, tiers[row], first_tier, first_index_ticks[row])
+        first_tier += len(tiers[row])
+    return t
+
+
+def _check_limits(
+    rules: RuleSet, markets: Sequence[Market], keys: NDArray[np.int64], first_index_ticks: Sequence[int],
+    orders_max: int,
+) -> None:  # fmt: skip
+    """Refuse what cannot be: no market, prices out of range, values beyond int64."""
+    if not markets or len(first_index_ticks) != len(markets):
+        raise ValueError(
+            f"a venue needs at least one market and one first index each (got {len(markets)} markets)"
+        )
+    if len(keys) == 0 or len(np.unique(keys)) != len(keys):
+        raise ValueError("a venue needs at least one account, and keys must be distinct")
+    if orders_max < 1:
+        raise ValueError(f"orders_max must be at least 1 (got {orders_max})")
+    for market, index in zip(markets, first_index_ticks, strict=True):
+        if not 2 <= market.price_max_ticks <= PRICE_TICKS_LIMIT or not 1 <= index < market.price_max_ticks:
+            raise ValueError(
+                f"{market.symbol}: the first index ({index} ticks) must lie below price_max_ticks "
+                f"({market.price_max_ticks}), which may be at most {PRICE_TICKS_LIMIT}; choose a larger tick size"
+            )
+        if market.multiplier_atoms < 1:
+            raise ValueError(
+                f"{market.symbol}: multiplier_atoms must be at least 1 (got {market.multiplier_atoms})"
+            )
+        if 2 * rules.contract.lots_max * market.multiplier_atoms * market.price_max_ticks >= 2**62:
+            raise ValueError(
+                f"{market.symbol}: lots_max x multiplier_atoms x price_max_ticks overflows 62 bits "
+                f"({rules.contract.lots_max} x {market.multiplier_atoms} x {market.price_max_ticks}); lower contract.lots_max"
+            )
+
+
+def _fill_venue(
+    venue: NDArray[np.int64], rules: RuleSet, traders: int, markets: int, pockets_at: int, journal: bool
+) -> None:
+    """Copy sizes and the numbers kernels need from the rule set."""
+    venue[V_ACCOUNTS] = traders
+    venue[V_MARKETS] = markets
+    venue[V_POCKETS_AT] = pockets_at
+    venue[V_TAKER] = NONE
+    venue[V_JOURNAL] = int(journal)
+    venue[V_LOTS_MAX] = rules.contract.lots_max
+    venue[V_ORDERS_PER_ACCOUNT_MAX] = rules.contract.orders_per_account_max
+    venue[V_SELF_TRADE] = ("cancel_newest", "cancel_oldest", "cancel_both").index(rules.matching.self_trade)
+    venue[V_TAKER_PPM] = rules.charges.taker_ppm
+    venue[V_MAKER_PPM] = rules.charges.maker_ppm
+    venue[V_LIQUIDATION_PPM] = rules.charges.liquidation_ppm
+    venue[V_ROUND_REQUIREMENT_UP] = int(rules.rounding.requirement == "up")
+    venue[V_ROUND_FEE_UP] = int(rules.rounding.fee == "up")
+    venue[V_ROUND_BANKRUPTCY_INWARD] = int(rules.rounding.bankruptcy_price == "inward")
+    venue[V_AT_OR_BELOW] = int(rules.liquidation.trigger == "at_or_below")
+    venue[V_CALL_PPM] = rules.margin.call_ppm
+    venue[V_COLLAR_PPM] = rules.halts.collar_ppm
+    venue[V_ISOLATED_ALLOWED] = int(rules.margin.isolated_allowed)
+    venue[V_FUND_FLOOR_ATOMS] = rules.insurance.floor_atoms
+    venue[V_FUND_CAP_ATOMS] = rules.insurance.cap_per_event_atoms
+
+
+def _fill_market(
+    row: NDArray[np.int64],
+    market: Market,
+    tiers: list[tuple[int, int, int, int]],
+    first_tier: int,
+    index_ticks: int,
+) -> None:
+    """Start a market: empty book, mark at the first index (R-P3)."""
+    row[M_MULTIPLIER_ATOMS] = market.multiplier_atoms
+    row[M_PRICE_MAX_TICKS] = market.price_max_ticks
+    row[M_BEST_ASK] = market.price_max_ticks
+    row[M_TIERS] = first_tier
+    row[M_TIER_COUNT] = len(tiers)
+    row[M_RATE_MAX_PPM] = max(maintenance for _, _, maintenance, _ in tiers)
+    row[[M_INDEX_TICKS, M_MARK_TICKS, M_MARK_BEFORE_TICKS, M_MARK_SEEN_TICKS, M_WAIT_MARK_TICKS]] = (
+        index_ticks
+    )
+    row[M_COLLAR_LOW] = 1
+    row[M_COLLAR_HIGH] = market.price_max_ticks - 1
+    row[M_FORCED_STEP] = LONG_AGO
+
+
+def digest(t: Tables) -> str:
+    """Return a SHA-256 over all state: the ledger, positions, orders, markets with their counters.
+
+    Rules and the journal are not part of it: two rule sets that never made a difference have one digest.
+    """
+    state = hashlib.sha256()
+    for name in ("units", "accounts", "positions", "orders", "levels"):
+        state.update(np.ascontiguousarray(getattr(t, name)).tobytes())
+    state.update(np.ascontiguousarray(t.markets[:, :M_COLLAR_LOW]).tobytes())
+    state.update(t.venue[:V_EVENT_COUNT].tobytes())
+    return state.hexdigest()
+
+
+def snapshot(t: Tables) -> dict[str, NDArray[np.int64]]:
+    """Return a copy of all tables by name; the events still in the buffer are part of it."""
+    return {name: array.copy() for name, array in t._asdict().items()}
+
+
+def restore(t: Tables, saved: dict[str, NDArray[np.int64]]) -> None:
+    """Put a snapshot back into tables of the same shape; raise ValueError if the shapes differ."""
+    for name, array in t._asdict().items():
+        if saved[name].shape != array.shape:
+            raise ValueError(
+                f"snapshot does not fit: {name} has shape {saved[name].shape}, the venue {array.shape}"
+            )
+    for name, array in t._asdict().items():
+        array[...] = saved[name]

@@ -1,0 +1,195 @@
+"""Every table of a venue: its rows, its columns, their units, and the one module that writes each of them.
+
+All tables are two- or three-dimensional C-ordered int64 arrays allocated once; a row is a record, so that what is
+reached at random lies together, and a column is `table[:, COLUMN]`. Two dimensions of one type keep kernels cheap to
+call and quick when interpreted; see docs/decisions/0002-tables.md. `NONE` (-1) is the null row everywhere.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+NONE = -1
+
+Table = NDArray[np.int64]
+
+# units: one row per margin unit (R-M1). Rows: traders' cross units 0..A-1, the fund A, the venue's own units, then
+# pockets (A x M, row = pockets_at + account * M + market) if isolated margin is allowed.
+U_DEBITS_ATOMS = 0  # ledger: everything ever taken from the unit
+U_CREDITS_ATOMS = 1  # ledger: everything ever given to it
+U_SINCE_STEP = 2  # distress: step since which the unit is distressed, NONE if it is not
+U_LIQUIDATION = 3  # waterfall: id of the running liquidation, 0 if none
+U_COOLDOWN_STEP = 4  # waterfall: last step of the cooldown after a partial order
+U_FLAGS = 5  # distress: bits below
+UNIT_COLUMNS = 6
+
+FLAG_TOUCHED = 1  # traded or moved money since the last look
+FLAG_NOTICE = 2  # a margin call stands
+FLAG_LISTED = 4  # on the list of distressed units
+FLAG_LOOKED = 8  # the mark reached a price at which the unit must be looked at
+
+# The venue's own units, counted from the fund's row A.
+FUND, FEES, SETTLEMENT, FUNDING, ROUNDING, BAD_DEBT, OUTSIDE = range(7)
+VENUE_UNITS = 7
+
+# accounts: one row per trader and one for the fund (row A).
+A_KEY = 0  # fixed: label-free rank of the account; ties are broken by it
+A_FIRST_ORDER = 1  # book: newest resting or waiting order
+A_ORDERS = 2  # book: number of resting and waiting orders
+ACCOUNT_COLUMNS = 3
+
+# positions: row = account * M + market; the fund's rows come last.
+P_LOTS = 0  # positions: signed
+P_COST_ATOMS = 1  # positions: signed value of the entries still open
+P_BIDS_LOTS = 2  # book: resting buys, reduce-only not counted
+P_ASKS_LOTS = 3  # book: resting sells, likewise
+P_INITIAL_PPM = 4  # venue: the trader's own initial margin rate, 0 if none was set
+P_ISOLATED = 5  # venue: 1 if the market is isolated for the account
+P_LOOK_TICKS = 6  # distress: look-out price, minus for a short, 0 if not filed (R-W2)
+P_LOOK_NEXT = 7  # distress: links of the look-out list at that tick
+P_LOOK_BEFORE = 8
+POSITION_COLUMNS = 9
+
+# orders: one row per resting or waiting order; free rows are linked through O_NEXT.
+O_ACCOUNT = 0  # book writes all of these
+O_MARKET = 1
+O_SIDE = 2  # +1 buy, -1 sell
+O_LOTS = 3  # still open
+O_PRICE_TICKS = 4
+O_TRIGGER_TICKS = 5  # 0 for an order in the book
+O_KIND = 6
+O_FLAGS = 7
+O_TAG = 8
+O_SEQUENCE = 9
+O_NEXT = 10  # queue of the level, or of the trigger tick
+O_BEFORE = 11
+O_ACCOUNT_NEXT = 12  # the account's orders, newest first
+O_ACCOUNT_BEFORE = 13
+ORDER_COLUMNS = 14
+
+# levels[market, tick]: the book. At rest a tick holds bids or asks, never both.
+L_HEAD = 0
+L_TAIL = 1
+L_LOTS = 2
+LEVEL_COLUMNS = 3
+
+# triggers[market, tick]: heads of waiting orders and of positions to look at.
+T_LAST_FALLS = 0  # waiting orders that trigger when the last trade is at or below the tick
+T_LAST_RISES = 1
+T_MARK_FALLS = 2
+T_MARK_RISES = 3
+T_LOOK_LONGS = 4  # positions whose unit must be looked at when the mark is at or below the tick
+T_LOOK_SHORTS = 5
+TRIGGER_COLUMNS = 6
+
+# markets: one row per market.
+M_MULTIPLIER_ATOMS = 0  # fixed
+M_PRICE_MAX_TICKS = 1  # fixed
+M_BEST_BID = 2  # book; 0 if there is none
+M_BEST_ASK = 3  # book; price_max_ticks if there is none
+M_LAST_TICKS = 4  # matching; 0 before the first trade
+M_LOW_TICKS = 5  # matching: extremes of the last trade since the step began; 0 if it did not trade
+M_HIGH_TICKS = 6
+M_INDEX_TICKS = 7  # marking
+M_MARK_TICKS = 8
+M_MARK_BEFORE_TICKS = 9  # mark of the step before
+M_BASIS_MICROTICKS = 10
+M_PREMIUM_SUM_PPB = 11
+M_PREMIUM_COUNT = 12
+M_FUNDING_PPB = 13  # rate of the last payment
+M_COLLAR_LOW = 14  # marking: admissible prices at the current mark
+M_COLLAR_HIGH = 15
+M_LONG_LOTS = 16  # positions: open interest (sum of long lots)
+M_TIERS = 17  # fixed: first row and number of rows in `tiers`
+M_TIER_COUNT = 18
+M_RATE_MAX_PPM = 19  # fixed: highest maintenance rate
+M_FORCED_CAUSE = 20  # matching: cause of the latest forced book fill
+M_FORCED_STEP = 21  # matching: its step
+M_FILLS = 22  # matching: counters since the venue opened
+M_VOLUME_LOTS = 23
+M_VOLUME_ATOMS = 24
+M_FORCED_LOTS = 25
+M_FORCED_ATOMS = 26
+M_MARK_SEEN_TICKS = 27  # distress: mark at the last look
+M_WAIT_MARK_TICKS = 28  # book: mark when waiting orders were last collected
+M_SUM_COST_ATOMS = 29  # positions: sum of cost over all positions (control total of I3)
+MARKET_COLUMNS = 30
+
+# tiers: rows of all markets, one after another (R-A1).
+TIER_FLOOR_ATOMS = 0
+TIER_INITIAL_PPM = 1
+TIER_MAINTENANCE_PPM = 2
+TIER_DEDUCTION_ATOMS = 3
+TIER_COLUMNS = 4
+
+# venue: one row of counters, limits and switches.
+V_STEP = 0
+V_SEQUENCE = 1  # last sequence number given
+V_ACCOUNTS = 2  # number of traders A; the fund's unit and account row is A
+V_MARKETS = 3
+V_POCKETS_AT = 4  # first pocket row of `units`, NONE if there are no pockets
+V_FREE_ORDER = 5  # head of the free list
+V_FREE_ORDERS = 6
+V_EVENT_COUNT = 7  # events in the buffer
+V_CHAIN = 8  # running hash of all events
+V_LISTED_COUNT = 9  # units on the list of distressed units
+V_TOUCHED_COUNT = 10
+V_LIQUIDATIONS = 11  # liquidation ids given
+V_JOURNAL = 12  # 1 if every posting and command is an event
+V_TRIGGERED_COUNT = 13
+V_LOTS_MAX = 14
+V_ORDERS_PER_ACCOUNT_MAX = 15
+V_SELF_TRADE = 16
+V_TAKER_PPM = 17
+V_MAKER_PPM = 18
+V_LIQUIDATION_PPM = 19
+V_ROUND_REQUIREMENT_UP = 20
+V_ROUND_FEE_UP = 21
+V_ROUND_BANKRUPTCY_INWARD = 22
+V_AT_OR_BELOW = 23
+V_CALL_PPM = 24
+V_COLLAR_PPM = 25
+V_ISOLATED_ALLOWED = 26
+V_FUND_FLOOR_ATOMS = 27
+V_FUND_CAP_ATOMS = 28
+V_CALLS = 29  # margin calls sent
+V_CAUSE = 30  # liquidation behind the order being matched, 0 if none
+V_TAKER = 31  # order being matched when the event buffer was full, NONE otherwise
+V_FORCING = 32  # 1 while the engine's own commands are executed; only then FLAG_FORCED is allowed
+VENUE_COLUMNS = 33
+
+
+class Tables(NamedTuple):
+    """All state of one venue; every array is int64. Kernels take the few tables they need."""
+
+    venue: Table
+    """(VENUE_COLUMNS,)"""
+    markets: Table
+    """(M, MARKET_COLUMNS)"""
+    tiers: Table
+    """(rows, TIER_COLUMNS)"""
+    units: Table
+    """(units, UNIT_COLUMNS)"""
+    accounts: Table
+    """(A + 1, ACCOUNT_COLUMNS)"""
+    positions: Table
+    """((A + 1) * M, POSITION_COLUMNS)"""
+    orders: Table
+    """(orders_max, ORDER_COLUMNS)"""
+    levels: Table
+    """(M, price_max_ticks, LEVEL_COLUMNS)"""
+    occupied: Table
+    """(M, words): bit map of the occupied levels, three storeys of 32-bit words"""
+    triggers: Table
+    """(M, price_max_ticks, TRIGGER_COLUMNS)"""
+    touched: Table
+    """(units,): rows of `units` that traded or moved money since the last look"""
+    listed: Table
+    """(units,): rows of distressed units"""
+    triggered: Table
+    """(orders_max,): waiting orders collected for execution"""
+    events: Table
+    """(events_max, EVENT_COLUMNS): see events.py"""

@@ -1,0 +1,55 @@
+"""Moving positions off the book: takeover and auto-deleveraging, and covering a deficit (R-W5, R-W8, R-W9)."""
+
+from __future__ import annotations
+
+from .contract import value_atoms
+from .events import Code, Event, record
+from .kernel import kernel
+from .ledger import balance_atoms, post
+from .positions import settle_side
+from .tables import (
+    FUND,
+    M_MARK_TICKS,
+    P_LOTS,
+    V_ACCOUNTS,
+    V_FUND_CAP_ATOMS,
+    V_FUND_FLOOR_ATOMS,
+    V_MARKETS,
+)
+
+TAKEOVER = int(Event.TAKEOVER)
+ADL = int(Event.ADL)
+DEFICIT = int(Code.DEFICIT)
+
+
+@kernel
+def transfer(t, kind, bankrupt, taker, market, lots, price_ticks, cause):
+    """Move `lots` (signed, the bankrupt's) of a position from one account to another at a price, without fees.
+
+    `kind` is TAKEOVER or ADL. Modifies both positions and units, records one event.
+    """
+    assert bankrupt != taker
+    held = t.positions[bankrupt * t.venue[V_MARKETS] + market, P_LOTS]
+    assert held * lots > 0 and abs(lots) <= abs(held), "only lots that are there can be moved"
+    value = value_atoms(t, market, abs(lots), price_ticks)
+    record(
+        t, kind, market, bankrupt, taker, -lots, price_ticks, value, cause, t.markets[market, M_MARK_TICKS]
+    )
+    settle_side(t, bankrupt, market, -lots, price_ticks, 0, True, cause)
+    settle_side(t, taker, market, lots, price_ticks, 0, False, cause)
+
+
+@kernel
+def fund_room_atoms(t):
+    """Return what the fund may pay before it reaches its floor."""
+    return max(0, balance_atoms(t, t.venue[V_ACCOUNTS] + FUND) - t.venue[V_FUND_FLOOR_ATOMS])
+
+
+@kernel
+def cover_deficit(t, unit, cause):
+    """Let the fund pay the deficit of a flat unit as far as it may (R-W8)."""
+    amount = min(max(0, -balance_atoms(t, unit)), fund_room_atoms(t))
+    if t.venue[V_FUND_CAP_ATOMS] > 0:
+        amount = min(amount, t.venue[V_FUND_CAP_ATOMS])
+    if amount > 0:
+        post(t, t.venue[V_ACCOUNTS] + FUND, unit, amount, DEFICIT, cause)

@@ -1,0 +1,79 @@
+"""Integer arithmetic with named rounding; see docs/units.md for what is measured in what.
+
+All functions take non-negative amounts and are exact as long as the result fits into int64 (R-U3).
+"""
+
+from __future__ import annotations
+
+from .kernel import kernel
+
+PPM = 1_000_000
+PPB = 1_000_000_000
+RATIO_MIN_PPM = -(2**62)
+
+
+@kernel
+def ppm_down(amount, rate_ppm):
+    """Return amount * rate / 10**6 rounded down."""
+    return amount // PPM * rate_ppm + amount % PPM * rate_ppm // PPM
+
+
+@kernel
+def ppm_up(amount, rate_ppm):
+    """Return amount * rate / 10**6 rounded up."""
+    return amount // PPM * rate_ppm - (-(amount % PPM * rate_ppm) // PPM)
+
+
+@kernel
+def ppb_down(amount, rate_ppb):
+    """Return amount * rate / 10**9 rounded down."""
+    return amount // PPB * rate_ppb + amount % PPB * rate_ppb // PPB
+
+
+@kernel
+def ppb_up(amount, rate_ppb):
+    """Return amount * rate / 10**9 rounded up."""
+    return amount // PPB * rate_ppb - (-(amount % PPB * rate_ppb) // PPB)
+
+
+@kernel
+def share_down(amount, part, whole):
+    """Return amount * part / whole rounded down, for part, whole < 2**31 and part <= whole."""
+    return amount // whole * part + amount % whole * part // whole
+
+
+@kernel
+def muldiv_down(amount, part, whole):
+    """Return amount * part / whole rounded down for any non-negative int64 below 2**61, by long multiplication."""
+    assert whole > 0
+    quotient = amount // whole * part
+    rest = amount % whole
+    if rest == 0 or part == 0:
+        return quotient
+    # rest * part / whole, one bit of part at a time: no product ever exceeds 2 * whole.
+    bit = 1
+    while bit <= part // 2:
+        bit *= 2
+    inner = 0
+    left = 0
+    while bit > 0:
+        inner *= 2
+        left *= 2
+        if part & bit:
+            left += rest
+        while left >= whole:
+            left -= whole
+            inner += 1
+        bit //= 2
+    return quotient + inner
+
+
+@kernel
+def ratio_ppm(equity, maintenance):
+    """Return equity * 10**6 / maintenance rounded down, not below RATIO_MIN_PPM; equity may be negative (R-W2)."""
+    if maintenance == 0:
+        return RATIO_MIN_PPM
+    whole = equity // maintenance
+    if whole <= RATIO_MIN_PPM // PPM:
+        return RATIO_MIN_PPM
+    return whole * PPM + muldiv_down(equity % maintenance, PPM, maintenance)

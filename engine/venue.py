@@ -1,0 +1,282 @@
+"""A venue: the ordered pass over one step's commands, and nothing else (R-S)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import invariants, losses, state, waterfall
+from .commands import COMMAND_COLUMNS
+from .distress import look
+from .events import Code, Event, record
+from .execution import execute
+from .funding import clear_rounding, pay_funding, sample
+from .ledger import post
+from .rules.mark import MarkInputs
+from .rules.ruleset import RuleSet
+from .tables import (
+    FUND,
+    M_BASIS_MICROTICKS,
+    M_BEST_ASK,
+    M_BEST_BID,
+    M_COLLAR_HIGH,
+    M_COLLAR_LOW,
+    M_FUNDING_PPB,
+    M_INDEX_TICKS,
+    M_LAST_TICKS,
+    M_MARK_BEFORE_TICKS,
+    M_MARK_TICKS,
+    M_PREMIUM_COUNT,
+    M_PREMIUM_SUM_PPB,
+    M_PRICE_MAX_TICKS,
+    NONE,
+    O_MARKET,
+    O_SEQUENCE,
+    OUTSIDE,
+    V_ACCOUNTS,
+    V_EVENT_COUNT,
+    V_FORCING,
+    V_JOURNAL,
+    V_LISTED_COUNT,
+    V_MARKETS,
+    V_STEP,
+    V_TAKER,
+)
+from .waiting import as_commands, collect_triggered
+
+ORDERS_MAX = 1_000_000
+Sink = Callable[[NDArray[np.int64]], None]
+
+
+class StepReport(NamedTuple):
+    """What one step did: an answer per command given, and counts."""
+
+    results: NDArray[np.int64]
+    commands: int
+    forced_orders: int
+    rounds: int
+    unfinished: bool
+    distressed: int
+
+
+class Venue:
+    """An exchange as a state machine: `process` takes a step's commands and index prices, all else follows from rules.
+
+    `tables` is the state and may be read by anybody; only the engine writes it. Events go to the sink, or are kept
+    until `drain_events`. With `check` every law is asserted after every step.
+    """
+
+    def __init__(
+        self,
+        rules: RuleSet,
+        markets: Sequence[state.Market],
+        keys: NDArray[np.int64],
+        *,
+        first_index_ticks: Sequence[int],
+        dt_s: int = 1,
+        backstops: Sequence[int] = (),
+        orders_max: int = ORDERS_MAX,
+        journal: bool = False,
+        check: bool = False,
+    ) -> None:
+        """Open a venue for `len(keys)` traders; raises ValueError if sizes make no sense (see state.allocate)."""
+        if dt_s < 1:
+            raise ValueError(f"dt_s must be at least 1 second (got {dt_s})")
+        for account in backstops:
+            if not 0 <= account < len(keys):
+                raise ValueError(f"backstop account {account} is not a trader: rows are 0 .. {len(keys) - 1}")
+        self.rules = rules
+        self.markets = tuple(markets)
+        self.dt_s = dt_s
+        self.backstops = tuple(int(account) for account in backstops)
+        self.check = check
+        self.tables = state.allocate(rules, markets, keys, first_index_ticks, orders_max, journal)
+        self._sink: Sink | None = None
+        self._kept: list[NDArray[np.int64]] = []
+        self._alpha_ppm = rules.mark.alpha_ppm(dt_s)
+        if rules.insurance.initial_quote > 0:
+            traders = len(keys)
+            start = rules.insurance.initial_quote * 1_000_000
+            post(self.tables, traders + OUTSIDE, traders + FUND, start, int(Code.DEPOSIT), 0)
+        for market in range(len(markets)):
+            self._set_mark(market, int(first_index_ticks[market]))
+
+    @property
+    def step(self) -> int:
+        """Steps processed so far; also the number of the next step."""
+        return int(self.tables.venue[V_STEP])
+
+    @property
+    def fund_unit(self) -> int:
+        """Row of the insurance fund in `units`, and its account row."""
+        return int(self.tables.venue[V_ACCOUNTS]) + FUND
+
+    def steps(self, seconds: int) -> int:
+        """Return how many steps so many seconds are, rounded up (R-U1)."""
+        return -(-seconds // self.dt_s)
+
+    def process(self, commands: NDArray[np.int64], index_ticks: NDArray[np.int64]) -> StepReport:
+        """Process one step (R-S): (1) triggered orders, (2) commands, (3) funding, (4) mark, (5) liquidation rounds,
+        (6) loss sharing, (7) laws.
+
+        commands: (n, COMMAND_COLUMNS) int64 in order of execution; index_ticks: (M,). Raises ValueError if the shapes
+        are wrong, AssertionError if a law is broken.
+        """
+        t = self.tables
+        self._check_input(commands, index_ticks)
+        t.markets[:, M_INDEX_TICKS] = index_ticks
+        t.markets[:, M_MARK_BEFORE_TICKS] = t.markets[:, M_MARK_TICKS]
+        triggered = self._collect_triggered()
+        if len(triggered):
+            self.execute(triggered)
+        results = self.execute(commands)
+        self._pay_funding()
+        sample(t, self._alpha_ppm)
+        self.renew_marks()
+        rounds = waterfall.run(self)
+        losses.share(self)
+        invariants.check_totals(t)
+        if self.check:
+            invariants.check_all(t)
+        done = len(commands) + len(triggered) + rounds.forced_orders
+        t.venue[V_STEP] += 1
+        self.flush()
+        distressed = int(t.venue[V_LISTED_COUNT])
+        return StepReport(results, done, rounds.forced_orders, rounds.rounds, rounds.unfinished, distressed)
+
+    def _check_input(self, commands: NDArray[np.int64], index_ticks: NDArray[np.int64]) -> None:
+        """Refuse what is not a batch of commands or not a price per market."""
+        if commands.ndim != 2 or commands.shape[1] != COMMAND_COLUMNS or commands.dtype != np.int64:
+            raise ValueError(
+                f"commands must be an int64 array of shape (n, {COMMAND_COLUMNS}) "
+                f"(got {commands.dtype} of shape {commands.shape})"
+            )
+        if len(index_ticks) != len(self.markets) or min(index_ticks) < 1:
+            raise ValueError(
+                f"index_ticks needs one price of at least 1 tick per market (got {list(index_ticks)})"
+            )
+
+    def execute(self, commands: NDArray[np.int64], *, forced: bool = False) -> NDArray[np.int64]:
+        """Execute commands in order through the one path there is; return their results.
+
+        `forced`: the commands are the engine's own, so that FLAG_FORCED is allowed.
+        """
+        self.tables.venue[V_FORCING] = int(forced)
+        results = np.zeros(len(commands), dtype=np.int64)
+        row = execute(self.tables, commands, results, 0)
+        while row < len(commands):
+            self.flush()
+            row = execute(self.tables, commands, results, row)
+        assert self.tables.venue[V_TAKER] == NONE
+        return results
+
+    def _collect_triggered(self) -> NDArray[np.int64]:
+        """Return the waiting orders that trigger now as commands, by market and sequence number (R-O7)."""
+        t = self.tables
+        count = collect_triggered(t)
+        commands = np.zeros((count, COMMAND_COLUMNS), dtype=np.int64)
+        if count:
+            rows = t.triggered[:count]
+            order = np.lexsort((t.orders[rows, O_SEQUENCE], t.orders[rows, O_MARKET]))
+            as_commands(t, rows[order], commands)
+        return commands
+
+    def _pay_funding(self) -> None:
+        """Pay funding in every market if this step is a funding step (R-F2, R-F3)."""
+        funding = self.rules.charges.funding
+        if funding is None or self.step == 0 or self.step % self.steps(funding.interval_s):
+            return
+        t = self.tables
+        for market in range(len(self.markets)):
+            row = t.markets[market]
+            row[M_FUNDING_PPB] = funding.rate_ppb(int(row[M_PREMIUM_SUM_PPB]), int(row[M_PREMIUM_COUNT]))
+            row[M_PREMIUM_SUM_PPB] = 0
+            row[M_PREMIUM_COUNT] = 0
+            price = int(row[M_INDEX_TICKS] if funding.notional == "index" else row[M_MARK_TICKS])
+            for receiving in (False, True):
+                account = 0
+                while account <= t.venue[V_ACCOUNTS]:
+                    account = pay_funding(t, market, price, account, receiving)
+                    self.flush()
+            clear_rounding(t)
+            record(t, int(Event.FUNDING), market, NONE, NONE, 0, price, int(row[M_FUNDING_PPB]), 0, 0)
+
+    def renew_marks(self) -> None:
+        """Take the mark of every market from its rule (R-P)."""
+        funding = self.rules.charges.funding
+        interval = self.steps(funding.interval_s) if funding else 1
+        for market in range(int(self.tables.venue[V_MARKETS])):
+            row = self.tables.markets[market].tolist()
+            ask = row[M_BEST_ASK]
+            inputs = MarkInputs(
+                last_ticks=row[M_LAST_TICKS],
+                bid_ticks=row[M_BEST_BID],
+                ask_ticks=ask if ask < row[M_PRICE_MAX_TICKS] else 0,
+                index_ticks=row[M_INDEX_TICKS],
+                basis_microticks=row[M_BASIS_MICROTICKS],
+                funding_ppb=row[M_FUNDING_PPB] if funding else 0,
+                steps_to_funding=interval - self.step % interval,
+                funding_interval_steps=interval,
+            )
+            self._set_mark(market, self.rules.mark.mark_ticks(inputs, row[M_PRICE_MAX_TICKS]))
+
+    def _set_mark(self, market: int, mark_ticks: int) -> None:
+        """Store a mark and the collar around it."""
+        t = self.tables
+        row = t.markets[market]
+        assert 1 <= mark_ticks < row[M_PRICE_MAX_TICKS], "a mark rule must stay within the price range"
+        row[M_MARK_TICKS] = mark_ticks
+        row[M_COLLAR_LOW], row[M_COLLAR_HIGH] = self.rules.halts.bounds_ticks(
+            mark_ticks, int(row[M_PRICE_MAX_TICKS])
+        )
+        if t.venue[V_JOURNAL]:
+            record(t, int(Event.MARK), market, NONE, NONE, 0, mark_ticks, int(row[M_INDEX_TICKS]), 0, 0)
+
+    def look(self) -> None:
+        """Bring the list of distressed units up to date at the current marks (R-W2)."""
+        while not look(self.tables):
+            self.flush()
+        if self.check:
+            invariants.check_distressed_listed(self.tables)
+
+    def set_sink(self, sink: Sink) -> None:
+        """Send event rows to `sink` whenever the buffer fills and at the end of every step; the array is a copy."""
+        self._sink = sink
+
+    def flush(self) -> None:
+        """Empty the event buffer into the sink, or keep its rows for `drain_events`."""
+        count = int(self.tables.venue[V_EVENT_COUNT])
+        if count == 0:
+            return
+        rows = self.tables.events[:count].copy()
+        self.tables.venue[V_EVENT_COUNT] = 0
+        if self._sink is not None:
+            self._sink(rows)
+        else:
+            self._kept.append(rows)
+
+    def drain_events(self) -> NDArray[np.int64]:
+        """Return all events since the last call, (k, EVENT_COLUMNS), and forget them."""
+        self.flush()
+        kept = self._kept or [self.tables.events[:0].copy()]
+        self._kept = []
+        return np.concatenate(kept)
+
+    def snapshot(self) -> dict[str, NDArray[np.int64]]:
+        """Return a copy of all state between two steps."""
+        return state.snapshot(self.tables)
+
+    def restore(self, saved: dict[str, NDArray[np.int64]]) -> None:
+        """Go back to a snapshot of a venue of the same size."""
+        state.restore(self.tables, saved)
+
+    def digest(self) -> str:
+        """Return a hash of all state; equal digests mean equal ledgers, positions, books and markets."""
+        return state.digest(self.tables)
+
+    def conservation_error_atoms(self) -> int:
+        """Return the largest violation of I1, I2 and I3 over units, positions and markets; 0 unless the code is wrong."""
+        return invariants.conservation_error(self.tables)

@@ -1,0 +1,114 @@
+"""Commands that move money or change how a position is margined (R-O9 to R-O11)."""
+
+from __future__ import annotations
+
+from .commands import Result
+from .events import Code
+from .kernel import kernel
+from .ledger import balance_atoms, post
+from .margin import equity_atoms, free_collateral_atoms, initial_atoms
+from .tables import (
+    A_FIRST_ORDER,
+    NONE,
+    O_ACCOUNT_NEXT,
+    O_MARKET,
+    OUTSIDE,
+    P_INITIAL_PPM,
+    P_ISOLATED,
+    P_LOTS,
+    V_ACCOUNTS,
+    V_ISOLATED_ALLOWED,
+    V_MARKETS,
+    V_POCKETS_AT,
+)
+
+OK = int(Result.OK)
+MARGIN = int(Result.MARGIN)
+AMOUNT = int(Result.AMOUNT)
+MODE = int(Result.MODE)
+DEPOSIT = int(Code.DEPOSIT)
+WITHDRAWAL = int(Code.WITHDRAW)
+MARGIN_IN = int(Code.MARGIN_IN)
+MARGIN_OUT = int(Code.MARGIN_OUT)
+AMOUNT_MAX_ATOMS = 2**53
+MONEY_MAX_ATOMS = 2**61
+PPM = 1_000_000
+
+
+@kernel
+def deposit(t, account, amount):
+    """Bring money in from outside."""
+    outside = t.venue[V_ACCOUNTS] + OUTSIDE
+    if amount < 1 or amount > AMOUNT_MAX_ATOMS or amount - balance_atoms(t, outside) > MONEY_MAX_ATOMS:
+        return AMOUNT
+    post(t, outside, account, amount, DEPOSIT, 0)
+    return OK
+
+
+@kernel
+def withdraw(t, account, amount):
+    """Take money out, as far as balance and free collateral go."""
+    if amount < 1 or amount > AMOUNT_MAX_ATOMS:
+        return AMOUNT
+    if min(free_collateral_atoms(t, account, NONE, 0), balance_atoms(t, account)) < amount:
+        return MARGIN
+    post(t, account, t.venue[V_ACCOUNTS] + OUTSIDE, amount, WITHDRAWAL, 0)
+    return OK
+
+
+@kernel
+def move_margin(t, account, market, amount):
+    """Move money between the cross unit and the pocket of an isolated market (R-O10)."""
+    row = account * t.venue[V_MARKETS] + market
+    if amount == 0 or amount > AMOUNT_MAX_ATOMS or amount < -AMOUNT_MAX_ATOMS:
+        return AMOUNT
+    if t.positions[row, P_ISOLATED] == 0:
+        return MODE
+    pocket = t.venue[V_POCKETS_AT] + row
+    if amount > 0:
+        if min(free_collateral_atoms(t, account, NONE, 0), balance_atoms(t, account)) < amount:
+            return MARGIN
+        post(t, account, pocket, amount, MARGIN_IN, 0)
+        return OK
+    need = initial_atoms(t, account, market, t.positions[row, P_LOTS])
+    if balance_atoms(t, pocket) < -amount or equity_atoms(t, pocket) + amount < need:
+        return MARGIN
+    post(t, pocket, account, -amount, MARGIN_OUT, 0)
+    return OK
+
+
+@kernel
+def set_leverage(t, account, market, initial_ppm):
+    """Set the trader's own initial margin rate in a market (R-O11)."""
+    if initial_ppm < 0 or initial_ppm > PPM:
+        return AMOUNT
+    row = account * t.venue[V_MARKETS] + market
+    before = t.positions[row, P_INITIAL_PPM]
+    free_before = free_collateral_atoms(t, account, NONE, 0)
+    t.positions[row, P_INITIAL_PPM] = initial_ppm
+    free_after = free_collateral_atoms(t, account, NONE, 0)
+    if free_after < 0 and free_after < free_before:
+        t.positions[row, P_INITIAL_PPM] = before
+        return MARGIN
+    return OK
+
+
+@kernel
+def set_mode(t, account, market, isolated):
+    """Choose cross or isolated margin for a market without position or orders (R-O11)."""
+    if isolated != 0 and isolated != 1:
+        return AMOUNT
+    row = account * t.venue[V_MARKETS] + market
+    if (isolated and t.venue[V_ISOLATED_ALLOWED] == 0) or t.positions[row, P_LOTS] != 0:
+        return MODE
+    order = t.accounts[account, A_FIRST_ORDER]
+    while order != NONE:
+        if t.orders[order, O_MARKET] == market:
+            return MODE
+        order = t.orders[order, O_ACCOUNT_NEXT]
+    if isolated == 0 and t.positions[row, P_ISOLATED]:
+        left = balance_atoms(t, t.venue[V_POCKETS_AT] + row)
+        if left > 0:
+            post(t, t.venue[V_POCKETS_AT] + row, account, left, MARGIN_OUT, 0)
+    t.positions[row, P_ISOLATED] = isolated
+    return OK

@@ -1,0 +1,176 @@
+"""`delever compare`: rule sets under the same luck, paired by seed."""
+
+from __future__ import annotations
+
+import math
+import os
+import string
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pydantic import BaseModel
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from .errors import UserError, describe_os_error
+from .paired import METHOD, Row
+from .paired import compare as compare_runs
+from .runner import Finished, Progress, Simulate, Task, run_all
+from .summary import flat
+from .words import MEASURES, measure_words, written
+
+NOT_MEASURED = ("rules", "seed", "digest", "scenario", "events_chain")
+
+
+def run_comparison(
+    scenario: BaseModel,
+    rules: Sequence[tuple[str, BaseModel]],
+    seeds: Sequence[int],
+    folder: Path,
+    *,
+    jobs: int,
+    simulate: Simulate,
+    progress: Progress,
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Make all runs (or find them in `folder`), and store runs.parquet, comparison.json and the figure.
+
+    Returns the table of runs, one row per rule set and seed, and the comparison as one JSON object. The result does not
+    depend on `jobs`. Raises UserError if no run succeeded, Interrupted on Ctrl-C.
+    """
+    tasks = [Task(scenario, chosen, label, seed) for seed in seeds for label, chosen in rules]
+    finished = run_all(tasks, folder, jobs, simulate, progress)
+    if not finished.summaries:
+        first = next(iter(finished.failures.values()))
+        raise UserError(f"every run failed; the first because: {first}")
+    runs = table_of(tasks, finished)
+    rows = compare_runs(runs, measures_in(runs))
+    summary = as_json(scenario, [label for label, _ in rules], seeds, finished, rows, folder)
+    _store(folder, runs, summary)
+    return runs, summary
+
+
+def table_of(tasks: Sequence[Task], finished: Finished) -> pd.DataFrame:
+    """Return a row per run that was made: rules, seed, digest, then every measure of its summary.
+
+    Nested objects become columns `outer.inner`; a count that only some runs have is 0 in the others.
+    """
+    rows = []
+    for task in sorted(tasks, key=lambda task: [t.label for t in tasks].index(task.label)):
+        summary = finished.summaries.get((task.label, task.seed))
+        if summary is not None:
+            rows.append({**flat(summary), "rules": task.label, "seed": task.seed})
+    first = ["rules", "seed", "digest"]
+    columns = list(dict.fromkeys(key for row in rows for key in row if key not in first))
+    frame = pd.DataFrame(rows, columns=first + columns)
+    counts = [name for name in columns if name.startswith("refusals.")]
+    frame[counts] = frame[counts].fillna(0).astype("int64")
+    return frame
+
+
+def measures_in(runs: pd.DataFrame) -> list[str]:
+    """Return the columns that are measures, the known ones in their order first; speeds are left out."""
+    numeric = [name for name in runs.select_dtypes("number").columns if name not in NOT_MEASURED]
+    known = [name for name in MEASURES if name in numeric and MEASURES[name].kind != "speed"]
+    return known + [name for name in numeric if name not in MEASURES]
+
+
+def as_json(
+    scenario: BaseModel,
+    labels: Sequence[str],
+    seeds: Sequence[int],
+    finished: Finished,
+    rows: Sequence[Row],
+    folder: Path,
+) -> dict[str, Any]:
+    """Return the comparison as one object: what was run, what failed, and every measure by rule set."""
+    measures: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        entry: dict[str, Any] = {"median": row.spread.median, "p5": row.spread.low, "p95": row.spread.high}
+        if row.difference is not None:
+            ends = [None if math.isnan(end) else end for end in (row.difference.low, row.difference.high)]
+            entry["difference"] = {"mean": row.difference.mean, "low": ends[0], "high": ends[1]}
+        measures.setdefault(row.measure, {})[row.rules] = entry
+    failed = [{"rules": label, "seed": seed, "reason": why} for (label, seed), why in finished.failures.items()]
+    return {
+        "scenario": scenario.model_dump(mode="json").get("name", ""),
+        "rules": list(labels),
+        "base": labels[0],
+        "seeds": list(seeds),
+        "runs": len(finished.summaries),
+        "failed": failed,
+        "interval": METHOD,
+        "measures": measures,
+        "out": str(folder),
+    }
+
+
+def _store(folder: Path, runs: pd.DataFrame, summary: dict[str, Any]) -> None:
+    """Write the results; each file appears whole or not at all."""
+    import json
+
+    from .figures import comparison_figure
+
+    (folder / "figures").mkdir(exist_ok=True)
+    part = folder / "part"
+    try:
+        runs.to_parquet(part, index=False)
+        os.replace(part, folder / "runs.parquet")
+        part.write_text(json.dumps(summary, indent=2), encoding="utf-8")
+        os.replace(part, folder / "comparison.json")
+        comparison_figure(runs).savefig(part, format="png", dpi=150)
+        os.replace(part, folder / "figures" / "comparison.png")
+    except OSError as error:
+        raise UserError(f"{describe_os_error(error)} The runs themselves are kept in {folder}.") from None
+
+
+def print_comparison(summary: dict[str, Any], console: Console) -> None:
+    """Print the table of each measure per rule set, with paired differences against the first."""
+    labels, seeds = summary["rules"], summary["seeds"]
+    seeds_words = f"seed {seeds[0]}" if len(seeds) == 1 else f"{len(seeds)} seeds, {seeds[0]} to {seeds[-1]}"
+    console.print(f"\n[bold]{summary['scenario']}[/bold], {seeds_words}", highlight=False)
+    letters = [f"{string.ascii_uppercase[n % 26]}{n // 26 or ''}" for n in range(len(labels))]
+    for letter, label in zip(letters, labels, strict=True):
+        console.print(f"  [bold]{letter}[/bold]  {label}", highlight=False)
+    table = Table(box=box.SIMPLE, header_style="bold", pad_edge=False)
+    table.add_column("measure", max_width=34)
+    table.add_column("rules")
+    for name in ("median", "5 % to 95 %", f"difference to {letters[0]}", "95 % interval"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for measure, by_rules in summary["measures"].items():
+        if not measure.startswith("refusals."):
+            _add_measure(table, measure, [by_rules[label] for label in labels], letters)
+    console.print(table)
+    console.print(
+        f"Median and 5th to 95th percentile over seeds; differences are paired by seed: {METHOD}.", highlight=False
+    )
+    for failed in summary["failed"]:
+        console.print(f"[red]failed[/red]: {failed['rules']}, seed {failed['seed']}: {failed['reason']}", highlight=False)
+    console.print(f"Every run is in {summary['out']}/runs.parquet, the figure in figures/comparison.png.", highlight=False)
+
+
+def _add_measure(table: Table, measure: str, entries: list[dict[str, Any]], letters: list[str]) -> None:
+    """Add a row per rule set; a measure that is the same in every run takes one row."""
+    if len({entry[end] for entry in entries for end in ("median", "p5", "p95")}) == 1:
+        table.add_row(measure_words(measure), "all", written(measure, entries[0]["median"], brief=True), "the same", "0", "")
+    else:
+        for letter, entry in zip(letters, entries, strict=True):
+            name = measure_words(measure) if letter == letters[0] else ""
+            table.add_row(name, letter, *_cells(measure, entry))
+    table.add_section()
+
+
+def _cells(measure: str, entry: dict[str, Any]) -> list[str]:
+    def brief(value: float) -> str:
+        return written(measure, value, brief=True)
+
+    cells = [brief(entry["median"]), f"{brief(entry['p5'])} to {brief(entry['p95'])}"]
+    difference = entry.get("difference")
+    if difference is None:
+        return [*cells, "", ""]
+    mean, low, high = difference["mean"], difference["low"], difference["high"]
+    if low is None:
+        return [*cells, brief(mean), "one seed"]
+    return [*cells, brief(mean), "0" if low == high == 0 else f"{brief(low)} to {brief(high)}"]

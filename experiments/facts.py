@@ -1,0 +1,71 @@
+"""What happened in a stored run, as numbers: the facts that the report and the pictures tell."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pandas as pd
+
+from .folder import RunFolder
+from .metrics.losses import LAYERS, waterfall_atoms
+
+ATOMS_PER_QUOTE = 1_000_000
+
+
+class Fall(NamedTuple):
+    """Deepest fall of the mark price of one market: share of the price, times and prices of its two ends."""
+
+    share: float
+    from_s: int
+    to_s: int
+    from_price: float
+    to_price: float
+
+
+def waterfall_quote(run: RunFolder) -> dict[str, float]:
+    """Return the loss borne by each layer in quote units, in the order in which layers pay.
+
+    Taken from the summary; for a run that was interrupted, from its tables so far.
+    """
+    stored = run.summary.get("waterfall")
+    if isinstance(stored, dict):
+        return {layer: float(stored.get(layer, 0.0)) for layer in LAYERS}
+    atoms = waterfall_atoms(run.liquidations, run.adl, run.fund, run.series)
+    return {layer: amount / ATOMS_PER_QUOTE for layer, amount in atoms.items()}
+
+
+def deepest_fall(run: RunFolder, market: int) -> Fall | None:
+    """Return the deepest fall of the mark from an earlier high, as a share of that high; None without records."""
+    rows = run.series[run.series["market"] == market]
+    if rows.empty:
+        return None
+    mark = rows["mark_ticks"].astype("float64").reset_index(drop=True)
+    high = mark.cummax()
+    low_at = int((mark / high).idxmin())
+    high_at = int(mark.iloc[: low_at + 1].idxmax())
+    times = rows["time_s"].reset_index(drop=True)
+    return Fall(
+        share=1.0 - float(mark[low_at] / high[low_at]),
+        from_s=int(times[high_at]),
+        to_s=int(times[low_at]),
+        from_price=run.price(mark[high_at], market),
+        to_price=run.price(mark[low_at], market),
+    )
+
+
+def most_forced_market(run: RunFolder) -> int:
+    """Return the market with the most forced volume; the first if there was none."""
+    forced = run.series.groupby("market")["forced_atoms"].sum()
+    return int(forced.idxmax()) if len(forced) else 0
+
+
+def liquidations_by_cohort(run: RunFolder) -> pd.DataFrame:
+    """Return cohort, accounts (liquidated at least once), liquidations, lost_quote, largest loss first."""
+    rows = run.liquidations
+    table = rows.groupby("cohort", as_index=False).agg(
+        accounts=("account", "nunique"),
+        liquidations=("liquidation", "nunique"),
+        lost_quote=("margin_lost_atoms", "sum"),
+    )
+    table["lost_quote"] = table["lost_quote"] / ATOMS_PER_QUOTE
+    return table.sort_values(["lost_quote", "cohort"], ascending=[False, True], ignore_index=True)

@@ -1,0 +1,1 @@
+"""Measures of a stored run, as pure functions."""

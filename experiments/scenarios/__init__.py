@@ -1,0 +1,1 @@
+"""Scenarios that come with the package, as TOML files to copy and change."""

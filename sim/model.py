@@ -1,0 +1,367 @@
+"""The world as a Mesa model: traders, the way to the venue, and the venue, one step at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import mesa
+import numpy as np
+from numpy.typing import NDArray
+
+from delever.agents.cohort import Cohort
+from delever.agents.parameters import CohortParameters
+from delever.agents.view import View
+from delever.engine.commands import C_ACCOUNT, COMMAND_COLUMNS, Kind, batch
+from delever.engine.rules.base import ATOMS_PER_QUOTE
+from delever.engine.rules.io import load_rules
+from delever.engine.rules.presets import TEXTBOOK
+from delever.engine.rules.ruleset import RuleSet
+from delever.engine.state import Market
+from delever.engine.tables import M_INDEX_TICKS, M_LONG_LOTS, M_MARK_TICKS, U_CREDITS_ATOMS, U_DEBITS_ATOMS
+from delever.engine.venue import StepReport, Venue
+
+from .accounts import Directory, Member
+from .calendar import Calendar, wake_gaps
+from .gateway import Gateway
+from .history import MarkHistory
+from .index import index_ticks
+from .populations import BEHAVIOURS, traders_of
+from .scenario import Scenario, ScenarioError, load_scenario
+
+Integers = NDArray[np.int64]
+Snapshot = dict[str, NDArray[Any]]
+Extra = tuple[type[Cohort], Mapping[str, Any]]
+Solo = tuple[type[mesa.Agent], Mapping[str, Any]]
+
+ORDERS_MIN = 20_000
+ORDERS_MAX = 4_000_000
+ORDERS_PER_ACCOUNT = 32
+DEFAULT_SCENARIO = "flash-shock"
+
+
+class MarketModel(mesa.Model):
+    """A market of traders around one venue.
+
+    A step is this list, in `step`:
+
+    1. look: a dated, read-only view of the venue at the end of the step before;
+    2. wake: the calendar names the traders awake now;
+    3. decide: each cohort's awake traders decide at once, solo agents one by one; commands go to the gateway;
+    4. travel: the gateway returns the commands that arrive in this step, in the order of arrival;
+    5. trade: the venue executes them, marks, and liquidates;
+    6. remember: marks and volatility are noted for later views, and what the data collector is asked for.
+
+    The opening (deposits only) is step 0 and done by the constructor. Nothing is drawn from Mesa's generators: draws are
+    keyed by (seed, stream, trader, waking), see `delever.agents.draws`.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario | str | None = None,
+        *,
+        rules: RuleSet | str | None = None,
+        seed: int = 0,
+        cohorts: Sequence[Extra] = (),
+        solos: Sequence[Solo] = (),
+        labels: Sequence[int] | None = None,
+        journal: bool = False,
+        check: bool = False,
+        collect: bool = True,
+        **keywords: Any,
+    ) -> None:
+        """Build the world and open the venue.
+
+        `scenario` and `rules` are values or names (default: the flash shock, the textbook). `cohorts` adds cohorts of the
+        caller's own, as (class, parameters), with `name` and `count` among the parameters; `solos` adds single Mesa
+        agents, as (class, arguments): each is made as `class(model, account=row, **arguments)` and given a deposit of
+        `deposit_quote`, one of its arguments. `labels` permutes the account rows (a test that rows mean nothing).
+        `keywords` replace fields of the scenario, e.g. `traders=500`. Raises ScenarioError, RuleError, or ValueError.
+        """
+        if not 0 <= seed < 2**63:
+            raise ScenarioError(f"seed must be from 0 to 2^63 - 1 (got {seed})")
+        super().__init__(rng=seed)
+        self.master_seed = seed
+        self.scenario = _resolve(scenario, keywords)
+        wanted = load_rules(rules) if isinstance(rules, str) else rules or TEXTBOOK
+        self.rules = self.scenario.venue_rules(wanted)
+        self._index = [index_ticks(self.scenario, market, seed) for market in range(len(self.scenario.markets))]
+        self.directory = Directory(_members(self.scenario, cohorts, solos), labels)
+        self.wakings = np.zeros(self.directory.accounts, dtype=np.int64)
+        self.cohorts = self._make_cohorts()
+        self.venue = self._open_venue(journal, check)
+        self.gateway = self._make_gateway()
+        self.calendar, self._mean_steps = self._make_calendar()
+        self.history = MarkHistory(self.scenario.steps + 1, len(self.scenario.markets), self.scenario.dt_s)
+        self.view: View | None = None
+        self._listening = False
+        self.solos, deposits = self._make_solos()
+        self.arrived = self._opening(deposits)
+        self.report: StepReport = self._trade()
+        self.running = self.scenario.steps > 0
+        self._collect = collect
+        self.datacollector = mesa.DataCollector(model_reporters=_reporters(self.scenario) if collect else {})
+        self._remember()
+
+    @property
+    def step_now(self) -> int:
+        """Number of the step that comes next; the opening was step 0."""
+        return self.venue.step
+
+    def step(self) -> None:
+        """Advance the world by one step; see the class for what happens. Raises ValueError after the last step."""
+        step = self.step_now
+        if step > self.scenario.steps:
+            raise ValueError(f"scenario {self.scenario.name!r} is over: it has {self.scenario.steps} steps")
+        self.view = self.look()
+        wakers = self.calendar.pop(step)
+        self._decide(wakers)
+        self.arrived = self.gateway.collect(step)
+        self.report = self._trade()
+        self._remember()
+        self.running = step < self.scenario.steps
+
+    def look(self) -> View:
+        """Return the view of the venue as it stands, dated at the step to come."""
+        symbols = [market.symbol for market in self.scenario.markets]
+        marks, volatility = self.history.marks(), self.history.volatility_ppm
+        return View(self.venue.tables, self.rules, symbols, self.step_now, self.scenario.dt_s, marks, volatility)
+
+    def submit(self, commands: Integers) -> None:
+        """Send commands (n, COMMAND_COLUMNS) of solo agents; raises ValueError if an account is not one of theirs."""
+        commands = _checked(commands, "submit takes")
+        if not self.directory.hold(self.directory.solos, commands[:, C_ACCOUNT]):
+            raise ValueError("submit: a solo agent may only command its own account")
+        self.gateway.submit(commands, np.full(len(commands), self.step_now), self.step_now)
+
+    def listen(self, sink: Callable[[Integers], None]) -> None:
+        """Send the venue's events to `sink` from now on, beginning with those of the opening if no step was made."""
+        sink(self.venue.drain_events())
+        self.venue.set_sink(sink)
+        self._listening = True
+
+    def snapshot(self) -> Snapshot:
+        """Return the whole state as arrays by name; solo agents keep their state themselves."""
+        parts: dict[str, Mapping[str, NDArray[Any]]] = {
+            "venue": self.venue.snapshot(),
+            "gateway": self.gateway.snapshot(),
+            "calendar": self.calendar.state(),
+            "history": self.history.snapshot(),
+        }
+        parts |= {f"cohort {cohort.name}": cohort.snapshot() for cohort in self.cohorts}
+        return {f"{part}/{name}": array for part, arrays in parts.items() for name, array in arrays.items()}
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go back to a `snapshot` of a model made with the same arguments."""
+
+        def part(prefix: str) -> Snapshot:
+            return {
+                name.removeprefix(f"{prefix}/"): array
+                for name, array in snapshot.items()
+                if name.startswith(f"{prefix}/")
+            }
+
+        self.venue.restore(part("venue"))
+        self.gateway.restore(part("gateway"))
+        self.calendar.restore(part("calendar"))
+        self.history.restore(part("history"))
+        for cohort, place in zip(self.cohorts, self.directory.cohorts, strict=True):
+            cohort.restore(part(f"cohort {cohort.name}"))
+            self.wakings[place.first : place.last] = cohort.wakings
+            cohort.wakings = self.wakings[place.first : place.last]
+        self.running = self.step_now <= self.scenario.steps
+
+    def close(self) -> None:
+        """Let go of everything large. Mesa 3.3 never frees a model that had agents; what is left is small."""
+        self.running = False
+        for agent in list(self.agents):
+            agent.remove()
+        for cohort in self.cohorts:
+            cohort.columns = {}
+            cohort.rows = cohort.keys = cohort.wakings = np.empty(0, dtype=np.int64)
+        for name in ("venue", "gateway", "calendar", "history", "directory", "view", "cohorts", "solos", "arrived"):
+            delattr(self, name)
+        self._index, self.wakings, self._mean_steps = [], np.empty(0, dtype=np.int64), np.empty(0)
+
+    def _decide(self, wakers: Integers) -> None:
+        """Let cohorts and solo agents decide, and send what they want; then set everybody's next waking."""
+        step, view, directory = self.step_now, self.view, self.directory
+        assert view is not None
+        for cohort, place in zip(self.cohorts, directory.cohorts, strict=True):
+            local = wakers[(wakers >= place.first) & (wakers < place.last)] - place.first
+            if not len(local):
+                continue
+            commands = _checked(cohort.decide(view, local), f"decide of cohort {cohort.name!r} must return")
+            accounts = commands[:, C_ACCOUNT]
+            if not directory.hold([place], accounts):
+                raise ValueError(f"decide of cohort {cohort.name!r} commands an account that is not in the cohort")
+            self.gateway.submit(commands, self.wakings[directory.trader_of[accounts]], step)
+        for agent in self.solos:
+            agent.step()  # type: ignore[attr-defined]
+        self.wakings[wakers] += 1
+        gaps = wake_gaps(self.master_seed, directory.keys[wakers], self.wakings[wakers], self._mean_steps[wakers])
+        self.calendar.schedule(wakers, step + gaps)
+
+    def _trade(self) -> StepReport:
+        """Let the venue process what has arrived; a broken law stops the run with seed and step."""
+        step = self.step_now
+        index = np.array([ticks[step] for ticks in self._index], dtype=np.int64)
+        try:
+            report = self.venue.process(self.arrived, index)
+        except AssertionError as error:
+            raise AssertionError(
+                f"a law is broken in step {step} of {self.scenario.name!r} under {self.rules.name!r}, "
+                f"seed {self.master_seed}: {error}"
+            ) from error
+        if not self._listening and step > 0:
+            self.venue.drain_events()
+        return report
+
+    def _remember(self) -> None:
+        """Note the marks, and what the data collector is asked for."""
+        self.history.note(self.venue.tables.markets[:, M_MARK_TICKS])
+        if self._collect:
+            self.datacollector.collect(self)
+
+    def _make_cohorts(self) -> list[Cohort]:
+        """Return all cohorts, those of the scenario first; each counts its wakings in its part of `wakings`."""
+        directory, cohorts = self.directory, []
+        for member, first, last in directory.cohorts:
+            rows, keys = directory.rows[first:last], directory.keys[first:last]
+            cohort = member.behaviour(self, member.name, rows, keys, self.master_seed, member.parameters)
+            cohort.wakings = self.wakings[first:last]
+            cohorts.append(cohort)
+        return cohorts
+
+    def _make_gateway(self) -> Gateway:
+        """Return the way to the venue."""
+        latency = self.scenario.latency
+        return Gateway(
+            self.master_seed,
+            self.directory.keys_by_row,
+            base_ms=latency.base_ms,
+            jitter_ms=latency.jitter_ms,
+            dt_s=self.scenario.dt_s,
+        )
+
+    def _make_calendar(self) -> tuple[Calendar, NDArray[np.float64]]:
+        """Return the calendar with everybody's first waking, and each trader's mean steps between wakings."""
+        calendar = Calendar(self.directory.keys, self.scenario.steps)
+        means = np.ones(self.directory.accounts)
+        for cohort, place in zip(self.cohorts, self.directory.cohorts, strict=True):
+            mean = max(1.0, cohort.mean_interval_s / self.scenario.dt_s)
+            means[place.first : place.last] = mean
+            gaps = wake_gaps(self.master_seed, cohort.keys, 0, mean)
+            calendar.schedule(np.arange(place.first, place.last), gaps)
+        return calendar, means
+
+    def _open_venue(self, journal: bool, check: bool) -> Venue:
+        """Return the venue, with a market and price range for each market of the scenario."""
+        markets = []
+        for spec, ticks in zip(self.scenario.markets, self._index, strict=True):
+            highest = int(ticks.max())
+            price_max = 2 * highest if spec.price_max is None else int(spec.price_max / spec.tick_size)
+            if highest >= price_max:
+                raise ScenarioError(
+                    f"markets.{spec.symbol}: the index rises to {highest * spec.tick_size:f}, price_max is "
+                    f"{spec.price_max}: raise it, or leave it out"
+                )
+            markets.append(Market(spec.symbol, spec.multiplier_atoms, price_max))
+        accounts = self.directory.accounts
+        return Venue(
+            self.rules,
+            markets,
+            self.directory.keys_by_row,
+            dt_s=self.scenario.dt_s,
+            backstops=self.directory.backstops(),
+            first_index_ticks=[int(ticks[0]) for ticks in self._index],
+            orders_max=min(max(ORDERS_MIN, ORDERS_PER_ACCOUNT * accounts), ORDERS_MAX),
+            journal=journal,
+            check=check,
+        )
+
+    def _make_solos(self) -> tuple[list[mesa.Agent], list[Integers]]:
+        """Return the solo agents and their deposits."""
+        agents, deposits = [], []
+        for member, first, _ in self.directory.solos:
+            account, arguments = int(self.directory.rows[first]), dict(member.arguments)
+            quote = arguments.pop("deposit_quote", 0)
+            if not quote > 0:
+                raise ScenarioError(f"solo agent {member.name}: deposit_quote must be above 0 (got {quote})")
+            atoms = round(quote * ATOMS_PER_QUOTE)
+            agents.append(member.behaviour(self, account=account, **arguments))
+            deposits.append(batch(1, account=account, kind=Kind.DEPOSIT, amount=atoms))
+        return agents, deposits
+
+    def _opening(self, solo_deposits: Sequence[Integers]) -> Integers:
+        """Return the commands of the opening: everybody's deposit, by key."""
+        parts = list(solo_deposits)
+        for cohort in self.cohorts:
+            amount = cohort.initial_deposit_atoms()
+            parts.append(batch(cohort.n, account=cohort.rows, kind=Kind.DEPOSIT, amount=amount))
+        commands = np.concatenate(parts)
+        return commands[np.argsort(self.directory.keys_by_row[commands[:, C_ACCOUNT]], kind="stable")]
+
+
+def _resolve(scenario: Scenario | str | None, keywords: Mapping[str, Any]) -> Scenario:
+    """Return the scenario that is meant, with fields replaced by `keywords`."""
+    if scenario is None or isinstance(scenario, str):
+        scenario = load_scenario(scenario or DEFAULT_SCENARIO)
+    return scenario.replaced(keywords) if keywords else scenario
+
+
+def _members(scenario: Scenario, cohorts: Sequence[Extra], solos: Sequence[Solo]) -> list[Member]:
+    """Return everybody who gets accounts: the scenario's cohorts, the caller's cohorts, solo agents."""
+    members = [
+        Member(spec.name, spec.kind, traders_of(spec, scenario.traders), BEHAVIOURS[spec.kind], spec, {})
+        for spec in scenario.cohorts
+    ]
+    for behaviour, given in cohorts:
+        numbers = dict(given)
+        name = numbers.pop("name", behaviour.__name__.lower())
+        parameters: CohortParameters = behaviour.Parameters(**numbers)
+        count = traders_of(parameters, scenario.traders)
+        members.append(Member(name, behaviour.__name__, count, behaviour, parameters, {}))
+    for number, (agent, arguments) in enumerate(solos):
+        members.append(Member(f"{agent.__name__.lower()}-{number}", agent.__name__, 1, agent, None, arguments))
+    return members
+
+
+def _checked(commands: Any, who: str) -> Integers:
+    """Return `commands` if they are a batch; say who sent what if they are not."""
+    if not isinstance(commands, np.ndarray) or commands.dtype != np.int64 or commands.shape[1:] != (COMMAND_COLUMNS,):
+        got = f"{commands.dtype} of shape {commands.shape}" if isinstance(commands, np.ndarray) else type(commands)
+        raise ValueError(f"{who} an int64 array of shape (n, {COMMAND_COLUMNS}) (got {got})")
+    return commands
+
+
+class _Reporter(NamedTuple):
+    """One number of one market, read from the venue; a named tuple so that a model with reporters can be pickled."""
+
+    market: int
+    column: int
+    factor: float
+
+    def __call__(self, model: MarketModel) -> float:
+        return float(model.venue.tables.markets[self.market, self.column]) * self.factor
+
+
+def _reporters(scenario: Scenario) -> dict[str, Callable[[MarketModel], float]]:
+    """Return what the data collector asks: prices, open interest in units of the underlying, money in quote units."""
+    found: dict[str, Callable[[MarketModel], float]] = {}
+    for market, spec in enumerate(scenario.markets):
+        suffix = f" {spec.symbol}" if len(scenario.markets) > 1 else ""
+        tick, lot = float(spec.tick_size), float(spec.lot_size)
+        found[f"mark{suffix}"] = _Reporter(market, M_MARK_TICKS, tick)
+        found[f"index{suffix}"] = _Reporter(market, M_INDEX_TICKS, tick)
+        found[f"open_interest{suffix}"] = _Reporter(market, M_LONG_LOTS, lot)
+    return found | {"fund": _fund_quote, "distressed": _distressed}
+
+
+def _fund_quote(model: MarketModel) -> float:
+    row = model.venue.tables.units[model.venue.fund_unit]
+    return float(row[U_CREDITS_ATOMS] - row[U_DEBITS_ATOMS]) / ATOMS_PER_QUOTE
+
+
+def _distressed(model: MarketModel) -> float:
+    return float(model.report.distressed)

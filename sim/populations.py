@@ -1,0 +1,97 @@
+"""Cohorts as a scenario names them: a behaviour, its name and its numbers in one table."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from delever.agents.backstop import Backstop, BackstopParameters
+from delever.agents.cohort import Cohort
+from delever.agents.maker import Maker, MakerParameters
+from delever.agents.noise import Noise, NoiseParameters
+from delever.agents.parameters import CohortParameters
+from delever.agents.retail import Retail, RetailParameters
+from delever.agents.trend import Trend, TrendParameters
+from delever.agents.value import Value, ValueParameters
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=40)]
+
+
+class NoisePopulation(NoiseParameters):
+    """A cohort of zero-intelligence traders."""
+
+    kind: Literal["noise"]
+    """Behaviour."""
+    name: Name = "noise"
+    """Name in results and after --set cohorts."""
+
+
+class ValuePopulation(ValueParameters):
+    """A cohort of value traders."""
+
+    kind: Literal["value"]
+    """Behaviour."""
+    name: Name = "value"
+    """Name in results and after --set cohorts."""
+
+
+class TrendPopulation(TrendParameters):
+    """A cohort of trend followers."""
+
+    kind: Literal["trend"]
+    """Behaviour."""
+    name: Name = "trend"
+    """Name in results and after --set cohorts."""
+
+
+class RetailPopulation(RetailParameters):
+    """A cohort of leveraged retail traders."""
+
+    kind: Literal["retail"]
+    """Behaviour."""
+    name: Name = "retail"
+    """Name in results and after --set cohorts."""
+
+
+class MakerPopulation(MakerParameters):
+    """A cohort of market makers."""
+
+    kind: Literal["maker"]
+    """Behaviour."""
+    name: Name = "maker"
+    """Name in results and after --set cohorts."""
+
+
+class BackstopPopulation(BackstopParameters):
+    """A cohort of backstop providers: the accounts to which the venue hands positions over, in the order of their keys."""
+
+    kind: Literal["backstop"]
+    """Behaviour."""
+    name: Name = "backstop"
+    """Name in results and after --set cohorts."""
+
+
+Population = Annotated[
+    NoisePopulation
+    | ValuePopulation
+    | TrendPopulation
+    | RetailPopulation
+    | MakerPopulation
+    | BackstopPopulation,
+    Field(discriminator="kind"),
+]
+
+BEHAVIOURS: dict[str, type[Cohort]] = {
+    "noise": Noise,
+    "value": Value,
+    "trend": Trend,
+    "retail": Retail,
+    "maker": Maker,
+    "backstop": Backstop,
+}
+
+
+def traders_of(population: CohortParameters, traders: int) -> int:
+    """Return how many traders a cohort has where the scenario has so many: its count, or its share to the nearest."""
+    return population.count or int(population.share * traders + 0.5)

@@ -1,0 +1,387 @@
+"""What is kept of a run: tables in the run folder, and the numbers of the summary. A record is no state of the world.
+
+Without a folder only the summary is worked out; memory does not grow with the length of a run either way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from delever.engine.commands import C_ACCOUNT, C_AMOUNT, C_KIND, Kind, Result
+from delever.engine.events import (
+    E_ACCOUNT,
+    E_AMOUNT_ATOMS,
+    E_CAUSE,
+    E_CODE,
+    E_KIND,
+    E_LOTS,
+    E_MARKET,
+    E_OTHER,
+    E_PRICE_TICKS,
+    E_STEP,
+    Code,
+    Event,
+)
+from delever.engine.tables import (
+    BAD_DEBT,
+    M_FILLS,
+    M_FORCED_ATOMS,
+    M_MARK_TICKS,
+    M_MULTIPLIER_ATOMS,
+    M_VOLUME_ATOMS,
+    NONE,
+    P_COST_ATOMS,
+    P_ISOLATED,
+    P_LOTS,
+    U_CREDITS_ATOMS,
+    U_DEBITS_ATOMS,
+    V_CALLS,
+    V_CHAIN,
+    V_POCKETS_AT,
+    Tables,
+)
+from delever.engine.venue import StepReport, Venue
+
+from .episodes import Episode, Episodes
+from .output import OutputFolder, TableWriter
+from .series import SERIES_COLUMNS, SeriesSampler
+
+Integers = NDArray[np.int64]
+
+ATOMS_PER_QUOTE = 1_000_000
+FUND_NAME = "fund"
+
+EVENT_NAMES = (
+    "sequence", "step", "kind", "market", "account", "other", "lots", "price_ticks", "amount_atoms", "cause", "code",
+    "chain",
+)  # fmt: skip
+LIQUIDATION_COLUMNS = (
+    "liquidation", "parent", "step", "time_s", "account", "cohort", "market", "isolated", "lots", "value_atoms",
+    "mark_ticks", "bankruptcy_ticks", "equity_atoms", "maintenance_atoms", "book_lots", "book_atoms",
+    "takeover_lots", "adl_lots", "margin_lost_atoms", "deficit_atoms", "end_step",
+)  # fmt: skip
+ADL_COLUMNS = (
+    "step", "time_s", "market", "liquidation", "account", "counterparty", "counterparty_cohort", "lots",
+    "price_ticks", "mark_ticks", "value_atoms", "haircut_atoms",
+)  # fmt: skip
+FUND_COLUMNS = ("step", "time_s", "code", "amount_atoms", "balance_atoms", "liquidation")
+BALANCE_COLUMNS = ("row", "owner", "market", "debits_atoms", "credits_atoms")
+POSITION_COLUMNS = ("account", "market", "lots", "cost_atoms")
+TEXTS = ("cohort", "counterparty_cohort", "code", "owner")
+
+TABLES = {
+    "series": SERIES_COLUMNS,
+    "liquidations": LIQUIDATION_COLUMNS,
+    "adl": ADL_COLUMNS,
+    "fund": FUND_COLUMNS,
+}
+JOURNAL_TABLES = {"journal": EVENT_NAMES, "balances": BALANCE_COLUMNS, "positions": POSITION_COLUMNS}
+VENUE_UNIT_NAMES = ("FUND", "FEES", "SETTLEMENT", "FUNDING", "ROUNDING", "BAD_DEBT", "OUTSIDE")
+
+FUND_WAREHOUSE_CODES = (Code.REALISED, Code.TAKEOVER_MARGIN, Code.FUNDING)
+
+
+class Owners(NamedTuple):
+    """Who owns an account: names of the cohorts, and the number of the cohort of every trader row."""
+
+    names: Sequence[str]
+    place_of: Integers
+    backstops: Sequence[int]
+
+
+class Recorder:
+    """Takes events and steps of one venue; writes tables if there is a folder; adds up the summary.
+
+    Use: give `take` to the venue as its sink, call `after_step` after every step, `finish` once at the end, whatever
+    the end was. OutputError comes from any of them if the folder cannot be written to.
+    """
+
+    def __init__(
+        self,
+        venue: Venue,
+        owners: Owners,
+        *,
+        dt_s: int,
+        record_every_steps: int,
+        folder: OutputFolder | None = None,
+        journal: bool = False,
+    ) -> None:
+        """Begin the record of a venue that has not processed a step, or only its opening."""
+        self.venue = venue
+        self.owners = owners
+        self.dt_s = dt_s
+        self.record_every_steps = record_every_steps
+        self.episodes = Episodes()
+        self.sampler = SeriesSampler(venue, dt_s)
+        markets = len(venue.markets)
+        self.counts: dict[str, int] = dict.fromkeys(
+            ("commands", "adl_fills", "adl_atoms", "haircut_atoms", "liquidated_atoms", "unfinished"), 0
+        )
+        self.layers_atoms: dict[str, int] = dict.fromkeys(("own_margin", "deficits", "warehouse", "socialised"), 0)
+        self.refused = np.zeros(len(Result), dtype=np.int64)
+        self.peak_ticks = np.zeros(markets, dtype=np.int64)
+        self.drawdown = 0.0
+        self.fund_balance_atoms = 0
+        self.fund_equity_atoms: list[int] = []  # at the start, lowest, now
+        self.deposited_atoms = dict.fromkeys(owners.backstops, 0)
+        self.folder = folder
+        self.writers: dict[str, TableWriter] = {}
+        self._rows: dict[str, list[tuple[Any, ...]]] = {"liquidations": [], "series": []}
+        if folder is not None:
+            for name, columns in (TABLES | (JOURNAL_TABLES if journal else {})).items():
+                kinds = {column: pa.string() if column in TEXTS else pa.int64() for column in columns}
+                if name == "journal":
+                    kinds["code"] = pa.int64()
+                self.writers[name] = folder.table(name, kinds)
+
+    @property
+    def tables(self) -> Tables:
+        """Tables of the venue."""
+        return self.venue.tables
+
+    def take(self, rows: Integers) -> None:
+        """Take events in their order, (n, EVENT_COLUMNS)."""
+        if "journal" in self.writers:
+            self.writers["journal"].append(dict(zip(EVENT_NAMES, rows.T, strict=True)))
+        # Nearly all events are voluntary fills, which the counters of the markets have added up already.
+        told = rows[(rows[:, E_KIND] != Event.FILL) | (rows[:, E_CAUSE] != 0)]
+        if not len(told):
+            return
+        self.episodes.take(told)
+        forced = (told[:, E_KIND] == Event.FILL) & (told[:, E_CAUSE] > 0)
+        self.counts["liquidated_atoms"] += int(told[forced, E_AMOUNT_ATOMS].sum())
+        self.counts["liquidated_atoms"] += int(told[told[:, E_KIND] == Event.TAKEOVER, E_AMOUNT_ATOMS].sum())
+        self._take_adl(told[told[:, E_KIND] == Event.ADL])
+        self._take_posts(told[told[:, E_KIND] == Event.POST])
+
+    def after_step(self, report: StepReport, commands: Integers) -> None:
+        """Take the end of a step: its report and the commands it was given."""
+        self.counts["commands"] += report.commands
+        self.counts["unfinished"] += int(report.unfinished)
+        if report.results.any():
+            self.refused += np.bincount(report.results, minlength=len(self.refused))
+        if self.deposited_atoms:
+            self._take_deposits(report, commands)
+        for episode in self.episodes.ended():
+            self._put_down(episode)
+        marks = self.tables.markets[:, M_MARK_TICKS]
+        np.maximum(self.peak_ticks, marks, out=self.peak_ticks)
+        self.drawdown = max(self.drawdown, float((1.0 - marks / self.peak_ticks).max()))
+        equity = self._fund_equity_atoms()
+        if not self.fund_equity_atoms:
+            self.fund_equity_atoms = [equity, equity, equity]
+        self.fund_equity_atoms[1:] = [min(self.fund_equity_atoms[1], equity), equity]
+        if "series" in self.writers and (self.venue.step - 1) % self.record_every_steps == 0:
+            self._record_series()
+
+    def finish(self) -> None:
+        """Write down what is still open and close every table. The venue must stand between two steps."""
+        try:
+            for episode in self.episodes.rest():
+                self._put_down(episode)
+            if "series" in self.writers and (self.venue.step - 1) % self.record_every_steps != 0:
+                self._record_series()
+            self._flush_rows()
+            if "journal" in self.writers:
+                self._write_balances()
+        finally:
+            if self.folder is not None:
+                self.folder.close_tables()
+
+    def _record_series(self) -> None:
+        fund = (self.fund_equity_atoms[2], self.fund_balance_atoms)
+        lost = (-self._balance_atoms(self.venue.fund_unit + BAD_DEBT), self.layers_atoms["socialised"])
+        self._rows["series"] += self.sampler.sample(fund, lost)
+        if len(self._rows["series"]) >= 512:
+            self._flush_rows()
+
+    def _flush_rows(self) -> None:
+        for name, rows in self._rows.items():
+            if rows and name in self.writers:
+                self.writers[name].append(dict(zip(TABLES[name], zip(*rows, strict=True), strict=True)))
+            rows.clear()
+
+    def _take_adl(self, rows: Integers) -> None:
+        """Count and write down deleveraged pairs. A haircut is what the counterparty gets less than at the mark."""
+        if not len(rows):
+            return
+        market, lots, price, mark = rows[:, E_MARKET], rows[:, E_LOTS], rows[:, E_PRICE_TICKS], rows[:, E_CODE]
+        multiplier = self.tables.markets[market, M_MULTIPLIER_ATOMS]
+        haircut = lots * multiplier * (mark - price)
+        self.counts["adl_fills"] += len(rows)
+        self.counts["adl_atoms"] += int(rows[:, E_AMOUNT_ATOMS].sum())
+        self.counts["haircut_atoms"] += int(np.maximum(haircut, 0).sum())
+        caused = rows[:, E_CAUSE] > 0
+        self.counts["liquidated_atoms"] += int(rows[caused, E_AMOUNT_ATOMS].sum())
+        if "adl" in self.writers:
+            cohorts = [self._cohort(account) for account in rows[:, E_OTHER].tolist()]
+            step = rows[:, E_STEP]
+            values = (
+                step, step * self.dt_s, market, rows[:, E_CAUSE], rows[:, E_ACCOUNT], rows[:, E_OTHER], cohorts,
+                lots, price, mark, rows[:, E_AMOUNT_ATOMS], haircut,
+            )  # fmt: skip
+            self.writers["adl"].append(dict(zip(ADL_COLUMNS, values, strict=True)))
+
+    def _take_posts(self, rows: Integers) -> None:
+        """Follow the fund's balance, and add up what the fund and everybody paid."""
+        codes = rows[:, E_CODE]
+        self.layers_atoms["socialised"] += int(rows[codes == Code.SOCIALISED, E_AMOUNT_ATOMS].sum())
+        fund = self.venue.fund_unit
+        inwards, outwards = rows[:, E_OTHER] == fund, rows[:, E_ACCOUNT] == fund
+        of_fund = inwards | outwards
+        if not of_fund.any():
+            return
+        rows, codes = rows[of_fund], codes[of_fund]
+        amounts = np.where(inwards[of_fund], 1, -1) * rows[:, E_AMOUNT_ATOMS]
+        balances = self.fund_balance_atoms + np.cumsum(amounts)
+        self.fund_balance_atoms = int(balances[-1])
+        self.layers_atoms["deficits"] -= int(amounts[codes == Code.DEFICIT].sum())
+        self.layers_atoms["warehouse"] -= int(amounts[np.isin(codes, FUND_WAREHOUSE_CODES)].sum())
+        if "fund" in self.writers:
+            names = [Code(code).name for code in codes.tolist()]
+            step = rows[:, E_STEP]
+            values = (step, step * self.dt_s, names, amounts, balances, rows[:, E_CAUSE])
+            self.writers["fund"].append(dict(zip(FUND_COLUMNS, values, strict=True)))
+
+    def _take_deposits(self, report: StepReport, commands: Integers) -> None:
+        """Follow what backstop accounts brought and took away."""
+        kinds = commands[:, C_KIND]
+        moves = np.flatnonzero((kinds == Kind.DEPOSIT) | (kinds == Kind.WITHDRAW))
+        for row in commands[moves[report.results[moves] == Result.OK]].tolist() if len(moves) else ():
+            if row[C_ACCOUNT] in self.deposited_atoms:
+                sign = 1 if row[C_KIND] == Kind.DEPOSIT else -1
+                self.deposited_atoms[row[C_ACCOUNT]] += sign * row[C_AMOUNT]
+
+    def _put_down(self, episode: Episode) -> None:
+        """Add a liquidation to the totals and, if there is a folder, to its table: one row per market."""
+        end_equity = self._unit_equity_atoms(episode.unit, episode.account)
+        lost = episode.margin_lost_atoms(end_equity)
+        self.layers_atoms["own_margin"] += lost
+        if "liquidations" not in self.writers:
+            return
+        whole = max(1, episode.maintenance_atoms)
+        isolated = int(episode.unit != episode.account)
+        for part in episode.parts.values():
+            share = part.maintenance_atoms if episode.maintenance_atoms else 1
+            value = abs(part.lots) * int(self.tables.markets[part.market, M_MULTIPLIER_ATOMS]) * part.mark_ticks
+            row = (
+                episode.liquidation, episode.parent, episode.step, episode.step * self.dt_s, episode.account,
+                self._cohort(episode.account), part.market, isolated, part.lots, value, part.mark_ticks,
+                part.bankruptcy_ticks, episode.equity_atoms * share // whole, part.maintenance_atoms, part.book_lots,
+                part.book_atoms, part.takeover_lots, part.adl_lots, lost * share // whole,
+                episode.deficit_atoms * share // whole, episode.end_step,
+            )  # fmt: skip
+            self._rows["liquidations"].append(row)
+
+    def _cohort(self, account: int) -> str:
+        if account == self.venue.fund_unit:
+            return FUND_NAME
+        return self.owners.names[self.owners.place_of[account]]
+
+    def _balance_atoms(self, unit: int) -> int:
+        row = self.tables.units[unit]
+        return int(row[U_CREDITS_ATOMS] - row[U_DEBITS_ATOMS])
+
+    def _fund_equity_atoms(self) -> int:
+        fund = self.venue.fund_unit
+        return self._unit_equity_atoms(fund, fund)
+
+    def _unit_equity_atoms(self, unit: int, account: int) -> int:
+        """Return balance and unrealised profit of a cross unit or pocket at the marks (R-A4)."""
+        equity = self._balance_atoms(unit)
+        markets = len(self.venue.markets)
+        pockets_at = int(self.tables.venue[V_POCKETS_AT])
+        for market in range(markets):
+            position = self.tables.positions[account * markets + market]
+            home = pockets_at + account * markets + market if position[P_ISOLATED] else account
+            if home == unit and position[P_LOTS]:
+                row = self.tables.markets[market]
+                value = position[P_LOTS] * row[M_MULTIPLIER_ATOMS] * row[M_MARK_TICKS]
+                equity += int(value - position[P_COST_ATOMS])
+        return equity
+
+    def _account_equity_atoms(self, account: int) -> int:
+        """Return the equity of all units of an account."""
+        markets, pockets_at = len(self.venue.markets), int(self.tables.venue[V_POCKETS_AT])
+        units = [account]
+        if pockets_at != NONE:
+            units += [pockets_at + account * markets + market for market in range(markets)]
+        return sum(self._unit_equity_atoms(unit, account) for unit in units)
+
+    def _write_balances(self) -> None:
+        """Write down what every unit and position holds at the end, for the audit."""
+        t, traders, markets = self.tables, self.venue.fund_unit, len(self.venue.markets)
+        rows = np.arange(len(t.units))
+        pockets_at = traders + len(VENUE_UNIT_NAMES)
+        pocket = rows - pockets_at
+        owners = [str(row) for row in range(traders)] + list(VENUE_UNIT_NAMES)
+        owners += [str(row // markets) for row in range(len(rows) - pockets_at)]
+        market = np.where(rows >= pockets_at, pocket % markets, NONE)
+        values = (rows, owners, market, t.units[:, U_DEBITS_ATOMS], t.units[:, U_CREDITS_ATOMS])
+        self.writers["balances"].append(dict(zip(BALANCE_COLUMNS, values, strict=True)))
+        held = np.arange(len(t.positions))
+        values = (held // markets, held % markets, t.positions[:, P_LOTS], t.positions[:, P_COST_ATOMS])
+        self.writers["positions"].append(dict(zip(POSITION_COLUMNS, values, strict=True)))
+
+    def summary(self) -> dict[str, Any]:
+        """Return the numbers of the run so far; money in quote units, counts as integers."""
+        markets = self.tables.markets
+        volume, forced = int(markets[:, M_VOLUME_ATOMS].sum()), int(markets[:, M_FORCED_ATOMS].sum())
+        start, lowest, end = self.fund_equity_atoms
+        refusals = {Result(code).name: int(count) for code, count in enumerate(self.refused) if code and count}
+        waterfall = self._waterfall_atoms()
+        return {
+            "digest": self.venue.digest(),
+            "accounts": self.venue.fund_unit,
+            "steps": self.venue.step,
+            "commands": self.counts["commands"],
+            "fills": int(markets[:, M_FILLS].sum()),
+            "liquidations": self.episodes.count,
+            "liquidated_notional": quote(self.counts["liquidated_atoms"]),
+            "max_drawdown": round(self.drawdown, 6),
+            "insurance_fund_start": quote(start),
+            "insurance_fund_min": quote(lowest),
+            "insurance_fund_end": quote(end),
+            "adl_fills": self.counts["adl_fills"],
+            "adl_notional": quote(self.counts["adl_atoms"]),
+            "socialised_loss": quote(waterfall["socialised"]),
+            "bad_debt": quote(waterfall["bad_debt"]),
+            "unfinished_cascades": self.counts["unfinished"],
+            "conservation_error": int(self.venue.conservation_error_atoms()),
+            "volume_notional": quote(volume),
+            "forced_notional": quote(forced),
+            "forced_share": round(forced / volume, 9) if volume else 0.0,
+            "margin_calls": int(self.tables.venue[V_CALLS]),
+            "refusals": refusals,
+            "waterfall": {layer: quote(atoms) for layer, atoms in waterfall.items()},
+            "events_chain": f"{int(self.tables.venue[V_CHAIN]) & (2**64 - 1):016x}",
+        }
+
+    def _waterfall_atoms(self) -> dict[str, int]:
+        """Return what each layer has borne so far, in the order in which layers pay.
+
+        The fund's part is its payments of deficits and the loss on positions it took over, at the mark where they are
+        still open; a gain makes it negative. The backstops' part is their loss, if they have one.
+        """
+        fund = self.venue.fund_unit
+        open_loss = self._balance_atoms(fund) - self._fund_equity_atoms()
+        brought = sum(self.deposited_atoms.values())
+        left = sum(self._account_equity_atoms(account) for account in self.deposited_atoms)
+        return {
+            "own_margin": self.layers_atoms["own_margin"],
+            "fund": self.layers_atoms["deficits"] + self.layers_atoms["warehouse"] + open_loss,
+            "backstop": max(0, brought - left),
+            "adl": self.counts["haircut_atoms"],
+            "socialised": self.layers_atoms["socialised"],
+            "bad_debt": -self._balance_atoms(fund + BAD_DEBT),
+        }
+
+
+def quote(atoms: int) -> float:
+    """Return money in quote units."""
+    return round(atoms / ATOMS_PER_QUOTE, 6)

@@ -1,0 +1,336 @@
+"""A scenario: the world a venue is put into, as one frozen value that is read from and written to TOML."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from delever.engine.rules.base import ATOMS_PER_QUOTE
+from delever.engine.rules.io import RuleError, replace, set_value
+from delever.engine.rules.messages import at_line, did_you_mean, explain
+from delever.engine.rules.presets import TEXTBOOK
+from delever.engine.rules.ruleset import RuleSet
+
+from .paths import FileIndex, IndexPath, read_prices
+from .populations import Population, traders_of
+
+BUILT_IN = "delever.experiments.scenarios"
+ACCOUNTS_MAX = 10_000_000
+RULES_PREFIX = "rules."
+
+Amount = Annotated[Decimal, Field(gt=0, le=10**12)]
+
+
+class ScenarioError(ValueError):
+    """A scenario that cannot be: a line per mistake, with the place, what was wrong, what would be right."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False, validate_default=True
+    )
+
+
+class Latency(_Part):
+    """How long commands travel; all traders alike."""
+
+    base_ms: float = Field(default=50.0, ge=0.0, le=3_600_000.0)
+    """Shortest time from the decision to the venue, in milliseconds."""
+    jitter_ms: float = Field(default=100.0, ge=0.0, le=3_600_000.0)
+    """Up to so much comes on top, equally likely, drawn anew for every waking."""
+
+
+class MarketSpec(_Part):
+    """One market: what is traded, in which units, and the index price that the outside world gives it."""
+
+    symbol: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$", max_length=40)]
+    """Symbol; a rule set may have margin tiers of its own for it."""
+    tick_size: Amount
+    """Smallest price step in quote units, e.g. "0.5"."""
+    lot_size: Amount
+    """Smallest size in units of the underlying, e.g. "0.001"."""
+    price_max: Amount | None = None
+    """Prices stay below this; none takes twice the highest index price of the run."""
+    path: IndexPath
+    """Index price, with the shocks laid over it."""
+
+    @property
+    def multiplier_atoms(self) -> int:
+        """Value of one lot at a price of one tick, in atoms (R-U2)."""
+        return int(self.tick_size * self.lot_size * ATOMS_PER_QUOTE)
+
+    @model_validator(mode="after")
+    def _whole_atoms(self) -> MarketSpec:
+        atoms = self.tick_size * self.lot_size * ATOMS_PER_QUOTE
+        if atoms < 1 or atoms != int(atoms):
+            raise ValueError(
+                f"tick_size x lot_size must be a whole number of millionths of a quote unit, at least one "
+                f"(got {self.tick_size} x {self.lot_size} = {atoms.normalize():f} millionths)"
+            )
+        return self
+
+
+class Scenario(_Part):
+    """Traders, markets and time; everything but the venue's rules and the seed."""
+
+    name: Annotated[str, Field(pattern=r"^[\w.-]+$", max_length=80)]
+    """Name under which results are reported."""
+    title: str = ""
+    """One line for lists."""
+    description: str = ""
+    """What happens, for a reader of the report."""
+    dt_s: int = Field(default=1, ge=1, le=86_400)
+    """Seconds of a step."""
+    duration_s: int = Field(ge=1, le=10 * 366 * 86_400)
+    """Seconds from the end of the warm-up to the end of the run; the last step is filled up."""
+    warmup_s: int = Field(default=0, ge=0, le=366 * 86_400)
+    """Seconds before that, in which the index stands at its first price; the times of shocks count from its end."""
+    record_every_s: int = Field(default=60, ge=1, le=366 * 86_400)
+    """Seconds between two rows of the recorded series."""
+    traders: int = Field(ge=1, le=ACCOUNTS_MAX)
+    """Number of traders that cohorts have shares of."""
+    fund_traders: int | None = Field(default=None, ge=1, le=ACCOUNTS_MAX)
+    """Number of traders for which the fund of the rules is meant: with more or fewer it is scaled; none leaves it."""
+    latency: Latency = Latency()
+    """How long commands travel."""
+    markets: Annotated[tuple[MarketSpec, ...], Field(min_length=1)]
+    """Markets, in order."""
+    cohorts: Annotated[tuple[Population, ...], Field(min_length=1)]
+    """Cohorts, in order."""
+    rules: dict[str, Any] = {}
+    """Rules this scenario changes in every rule set it is run with."""
+
+    @property
+    def steps(self) -> int:
+        """Steps after the opening, warm-up included."""
+        return self.warmup_steps - (-self.duration_s // self.dt_s)
+
+    @property
+    def warmup_steps(self) -> int:
+        """Steps of the warm-up."""
+        return -(-self.warmup_s // self.dt_s)
+
+    @property
+    def record_every_steps(self) -> int:
+        """Steps between two recorded rows."""
+        return max(1, self.record_every_s // self.dt_s)
+
+    @property
+    def accounts(self) -> int:
+        """Number of trader accounts over all cohorts."""
+        return sum(traders_of(cohort, self.traders) for cohort in self.cohorts)
+
+    @field_validator("rules")
+    @classmethod
+    def _rules_exist(cls, value: dict[str, Any]) -> dict[str, Any]:
+        try:
+            replace(TEXTBOOK, _flat(value))
+        except RuleError as error:
+            raise ValueError(str(error).replace(f"{TEXTBOOK.name}: ", "")) from None
+        return value
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Scenario:
+        for what, names in (
+            ("symbols of markets", [market.symbol for market in self.markets]),
+            ("names of cohorts", [cohort.name for cohort in self.cohorts]),
+        ):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise ValueError(f"{what} must differ ({twice[0]!r} stands twice)")
+        if not 1 <= self.accounts <= ACCOUNTS_MAX:
+            raise ValueError(
+                f"the cohorts have {self.accounts} traders in all; between 1 and {ACCOUNTS_MAX} are possible: "
+                "give shares or counts"
+            )
+        return self
+
+    def replaced(self, values: Mapping[str, Any]) -> Scenario:
+        """Return this scenario with some of its fields replaced, e.g. `traders=500`. Raises ScenarioError."""
+        return _validate({**self.model_dump(mode="json", exclude_unset=True), **values}, self.name)
+
+    def venue_rules(self, rules: RuleSet) -> RuleSet:
+        """Return `rules` with what this scenario changes in them: its own rules, the fund scaled to its traders."""
+        changes = _flat(self.rules)
+        if self.fund_traders is not None:
+            for key in ("initial_quote", "floor_quote"):
+                whole = getattr(rules.insurance, key) * self.traders
+                changes.setdefault(f"insurance.{key}", (2 * whole + self.fund_traders) // (2 * self.fund_traders))
+        return replace(rules, changes, name=rules.name) if changes else rules
+
+
+def scenario_names() -> tuple[str, ...]:
+    """Return the names of the built-in scenarios."""
+    folder = resources.files(BUILT_IN)
+    return tuple(sorted(file.name[:-5] for file in folder.iterdir() if file.name.endswith(".toml")))
+
+
+def scenario_text(name: str) -> str:
+    """Return the TOML of a built-in scenario, comments included; raise ScenarioError if there is none of this name."""
+    names = scenario_names()
+    if name not in names:
+        hint = did_you_mean(name, names)
+        raise ScenarioError(
+            f"unknown scenario {name!r}: the built-in ones are {', '.join(names)}, and a path to a TOML file works too"
+            + hint
+        )
+    return resources.files(BUILT_IN).joinpath(f"{name}.toml").read_text(encoding="utf-8")
+
+
+def load_scenario(name_or_path: str | Path) -> Scenario:
+    """Return a built-in scenario by name, or one from a TOML file. Raises ScenarioError."""
+    file = Path(name_or_path)
+    if file.suffix != ".toml" and str(name_or_path) in scenario_names():
+        return from_toml(scenario_text(str(name_or_path)), f"{name_or_path}.toml")
+    try:
+        if file.is_file():
+            return from_toml(file.read_text(encoding="utf-8"), str(file))
+    except UnicodeDecodeError:
+        raise ScenarioError(f"{file}: is not UTF-8 text; scenario files are TOML") from None
+    except OSError as error:
+        raise ScenarioError(f"{file}: cannot be read: {error.strerror}") from None
+    if file.suffix == ".toml" or len(file.parts) > 1:
+        raise ScenarioError(f"{file}: no such file; the built-in scenarios are {', '.join(scenario_names())}")
+    scenario_text(str(name_or_path))
+    raise AssertionError("a name without a text was refused above")
+
+
+def from_toml(text: str, source: str) -> Scenario:
+    """Return the scenario a TOML text describes; `source` names it in messages. Raises ScenarioError."""
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"at line (\d+)", str(error))
+        raise ScenarioError(f"{at_line(source, int(line[1]) if line else 0)}: not TOML: {error}") from None
+    return _validate({"name": Path(source).stem, **data}, source, text)
+
+
+def to_toml(scenario: Scenario) -> str:
+    """Return the scenario as TOML, every value written out that is not none; `from_toml` gives back an equal one."""
+    return tomli_w.dumps(scenario.model_dump(mode="json", exclude_none=True))
+
+
+def apply_sets(scenario: Scenario, rules: RuleSet, sets: Iterable[str]) -> tuple[Scenario, RuleSet]:
+    """Return scenario and rules with values set from texts `dotted.key=value`, values as in TOML.
+
+    Keys that begin with `rules.` go to the rule set, all others to the scenario; a cohort is named by its name and a
+    market by its symbol: `cohorts.retail.share=0.5`, `markets.BTC.path.bridge_volatility=1.2`. What the scenario itself
+    changes in rules comes first, so that a set has the last word; the scenario returned changes no rules any more.
+    Raises ScenarioError or, for rules, RuleError.
+    """
+    pairs = [_split(text) for text in sets]
+    data = scenario.model_dump(mode="json", exclude_unset=True)
+    for key, raw in pairs:
+        if not key.startswith(RULES_PREFIX):
+            data = _with_value(data, scenario, key, raw)
+    changed = _validate(data, "--set")
+    rules = changed.venue_rules(rules)
+    for key, raw in pairs:
+        if key.startswith(RULES_PREFIX):
+            path, value = key.removeprefix(RULES_PREFIX), _value(raw)
+            try:
+                rules = replace(rules, {path: value})
+            except RuleError as error:
+                raise RuleError(f"--set {key}={raw}: {_after_name(str(error), rules.name)}") from None
+    return changed.model_copy(update={"rules": {}, "fund_traders": None}), rules
+
+
+def with_index(scenario: Scenario, file: str | Path, symbol: str | None = None) -> Scenario:
+    """Return the scenario with the index of its first market taken from a price file, over the length of the file.
+
+    Ticks and lots are rescaled by a power of ten, so that the first price has about as many ticks, and a lot about the
+    value, as before. Raises PriceFileError if the file cannot be used.
+    """
+    market = scenario.markets[0]
+    prices = read_prices(str(file), symbol)
+    before = market.path.prices(0, 0, 1, float(scenario.dt_s))[0]
+    places = round((Decimal(repr(float(prices.price[0]))) / Decimal(repr(float(before)))).log10())
+    scale = Decimal(10) ** places
+    path = FileIndex(kind="file", path=str(file), symbol=symbol)
+    changed = market.model_copy(
+        update={
+            "symbol": symbol or market.symbol,
+            "tick_size": market.tick_size * scale,
+            "lot_size": market.lot_size / scale,
+            "price_max": None,
+            "path": path,
+        }
+    )
+    length = int(prices.time_s[-1] - prices.time_s[0])
+    update = {"markets": (changed, *scenario.markets[1:]), "duration_s": min(length, _duration_max(scenario, length))}
+    return _validate(scenario.model_copy(update=update).model_dump(mode="json", exclude_none=True), str(file))
+
+
+def _duration_max(scenario: Scenario, length: int) -> int:
+    """Return the longest duration in whole steps that prices over `length` seconds last for."""
+    return length // scenario.dt_s * scenario.dt_s
+
+
+def _validate(data: Mapping[str, Any], source: str, text: str = "") -> Scenario:
+    """Return the scenario of plain data; strict, as JSON, so that 5.0, "5" and true are no whole numbers."""
+    try:
+        return Scenario.model_validate_json(json.dumps(data, default=str), strict=True)
+    except ValidationError as error:
+        message = explain(error, Scenario, source, text)
+    for what, key in (("cohorts", "name"), ("markets", "symbol")):
+        for number, item in enumerate(data[what] if isinstance(data.get(what), list) else []):
+            name = item.get(key, item.get("kind")) if isinstance(item, dict) else None
+            message = message.replace(f" {what}.{number}", f" {what}.{name or number}")
+    raise ScenarioError(message)
+
+
+def _split(text: str) -> tuple[str, str]:
+    key, equals, raw = text.partition("=")
+    if not equals or not key.strip():
+        raise ScenarioError(f"--set takes dotted.key=value, e.g. traders=5000 (got {text!r})")
+    return key.strip(), raw.strip()
+
+
+def _with_value(data: dict[str, Any], scenario: Scenario, key: str, raw: str) -> dict[str, Any]:
+    """Return a copy of `data` in which the dotted `key` has the value of the text `raw`."""
+    path = key.split(".")
+    known = {
+        "cohorts": [cohort.name for cohort in scenario.cohorts],
+        "markets": [market.symbol for market in scenario.markets],
+    }
+    names = known.get(path[0])
+    if names is not None and len(path) > 1:
+        if path[1] not in names:
+            hint = did_you_mean(path[1], names) or f"; there are {', '.join(names)}"
+            raise ScenarioError(f"--set {key}: no entry {path[1]!r} in {path[0]}{hint}")
+        path[1] = str(names.index(path[1]))
+    copy: dict[str, Any] = json.loads(json.dumps(data))
+    try:
+        set_value(copy, ".".join(path), raw)
+    except RuleError as error:
+        raise ScenarioError(f"--set {key}: {error}") from None
+    return copy
+
+
+def _value(raw: str) -> object:
+    holder: dict[str, Any] = {}
+    set_value(holder, "value", raw)
+    return holder["value"]
+
+
+def _after_name(message: str, name: str) -> str:
+    """Return a message without the name of the rule set in front of its lines."""
+    return "\n".join(line.removeprefix(f"{name}: ") for line in message.splitlines())
+
+
+def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return the values of nested tables by dotted path."""
+    found: dict[str, Any] = {}
+    for key, value in table.items():
+        path = f"{prefix}{key}"
+        found |= _flat(value, f"{path}.") if isinstance(value, dict) and value else {path: value}
+    return found

@@ -1,0 +1,1 @@
+"""What delever claims, proven."""

@@ -1,0 +1,1 @@
+"""Do known limits hold?"""

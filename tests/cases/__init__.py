@@ -1,0 +1,1 @@
+"""Are published worked examples reproduced?"""

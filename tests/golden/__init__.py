@@ -1,0 +1,1 @@
+"""Did any number change? Are two ways to the same run equal?"""

@@ -1,0 +1,1 @@
+"""Do the laws hold, and do the references agree, for any commands?"""
