@@ -92,7 +92,7 @@ class Maker(Cohort):
         weights = np.arange(1, parameters.levels + 1, dtype=np.float64)
         self.weights = weights / (parameters.levels * (parameters.levels + 1) / 2)
         self.columns = {
-            "peak_equity_atoms": self.initial_deposit_atoms(),
+            "peak_equity_atoms": np.zeros(self.n, dtype=np.int64),
             "away_until_s": np.zeros(self.n, dtype=np.int64),
         }
 

@@ -21,6 +21,7 @@ from .tables import (
     V_ORDERS_PER_ACCOUNT_MAX,
     V_SELF_TRADE,
     V_TAKER_PPM,
+    Tables,
 )
 from .units import ppm_up
 
@@ -45,7 +46,9 @@ CANCEL_NEWEST, CANCEL_OLDEST, CANCEL_BOTH = range(3)
 
 
 @kernel
-def check_form(t, market, kind, side, lots, price_ticks, trigger_ticks, flags):
+def check_form(
+    t: Tables, market: int, kind: int, side: int, lots: int, price_ticks: int, trigger_ticks: int, flags: int
+) -> int:
     """Return the refusal of an order that is wrong in itself: SIDE, LOTS, PRICE, TRIGGER or FLAGS, else OK."""
     price_max = t.markets[market, M_PRICE_MAX_TICKS]
     if side != 1 and side != -1:
@@ -63,13 +66,13 @@ def check_form(t, market, kind, side, lots, price_ticks, trigger_ticks, flags):
 
 
 @kernel
-def limit_of_market_order(t, market, side):
+def limit_of_market_order(t: Tables, market: int, side: int) -> int:
     """Return the price up to which a MARKET order trades: the collar (R-O8)."""
     return t.markets[market, M_COLLAR_HIGH] if side > 0 else t.markets[market, M_COLLAR_LOW]
 
 
 @kernel
-def check_room(t, account, flags):
+def check_room(t: Tables, account: int, flags: int) -> int:
     """Return BOOK_FULL or ORDER_LIMIT if an order that may rest or wait finds no room, else OK."""
     if flags & (FLAG_IOC | FLAG_FOK):
         return OK  # never rests; one row is kept free for the order being matched
@@ -81,7 +84,7 @@ def check_room(t, account, flags):
 
 
 @kernel
-def crosses(t, market, side, price_ticks):
+def crosses(t: Tables, market: int, side: int, price_ticks: int) -> bool:
     """Say whether an order at this price would trade on arrival."""
     if side > 0:
         return price_ticks >= t.markets[market, M_BEST_ASK]
@@ -89,8 +92,10 @@ def crosses(t, market, side, price_ticks):
 
 
 @kernel
-def admit(t, account, market, kind, side, lots, price_ticks, flags):
-    """Return (result, lots): the refusal of a well-formed LIMIT or MARKET order, or OK and its lots (R-O9, from COLLAR).
+def admit(
+    t: Tables, account: int, market: int, kind: int, side: int, lots: int, price_ticks: int, flags: int
+) -> tuple[int, int]:
+    """Return (result, lots): the refusal of a well-formed LIMIT or MARKET order, or OK and its lots (R-O9).
 
     `price_ticks` is the order's limit; a MARKET order has the collar's. Reduce-only orders may be cut. Forced orders
     pass without any check; they are reduce-only and cut at every match.
@@ -98,11 +103,7 @@ def admit(t, account, market, kind, side, lots, price_ticks, flags):
     if flags & FLAG_FORCED:
         return OK, lots
     markets = t.markets
-    outside = (
-        price_ticks > markets[market, M_COLLAR_HIGH]
-        if side > 0
-        else price_ticks < markets[market, M_COLLAR_LOW]
-    )
+    outside = price_ticks > markets[market, M_COLLAR_HIGH] if side > 0 else price_ticks < markets[market, M_COLLAR_LOW]
     if kind == LIMIT and outside:
         return COLLAR, lots
     if flags & FLAG_REDUCE_ONLY:
@@ -125,7 +126,7 @@ def admit(t, account, market, kind, side, lots, price_ticks, flags):
 
 
 @kernel
-def check_margin(t, account, market, kind, side, lots, price_ticks):
+def check_margin(t: Tables, account: int, market: int, kind: int, side: int, lots: int, price_ticks: int) -> int:
     """Return POSITION_LIMIT or MARGIN if the account may not take on the order's exposure, else OK (R-A6, R-A7)."""
     before = exposure_lots(t, account, market, 0, 0)
     after = exposure_lots(t, account, market, lots if side > 0 else 0, lots if side < 0 else 0)

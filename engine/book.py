@@ -49,6 +49,7 @@ from .tables import (
     V_JOURNAL,
     V_MARKETS,
     V_SEQUENCE,
+    Tables,
 )
 
 STOP = int(Kind.STOP)
@@ -57,7 +58,18 @@ CANCEL = int(Event.CANCEL)
 
 
 @kernel
-def take_row(t, account, market, kind, side, lots, price_ticks, trigger_ticks, flags, tag):
+def take_row(
+    t: Tables,
+    account: int,
+    market: int,
+    kind: int,
+    side: int,
+    lots: int,
+    price_ticks: int,
+    trigger_ticks: int,
+    flags: int,
+    tag: int,
+) -> int:
     """Return a free row of `orders`, filled in. Modifies `orders` and the free list; there must be a free row."""
     orders, venue = t.orders, t.venue
     order = venue[V_FREE_ORDER]
@@ -76,12 +88,14 @@ def take_row(t, account, market, kind, side, lots, price_ticks, trigger_ticks, f
     orders[order, O_SEQUENCE] = venue[V_SEQUENCE]
     orders[order, O_NEXT] = NONE
     orders[order, O_BEFORE] = NONE
+    assert venue[V_FREE_ORDERS] >= 0
     return order
 
 
 @kernel
-def give_back_row(t, order):
+def give_back_row(t: Tables, order: int) -> None:
     """Return a row of `orders` to the free list; the order must be in no list."""
+    assert order >= 0
     t.orders[order, O_LOTS] = 0
     t.orders[order, O_NEXT] = t.venue[V_FREE_ORDER]
     t.venue[V_FREE_ORDER] = order
@@ -89,7 +103,7 @@ def give_back_row(t, order):
 
 
 @kernel
-def _list_for_account(t, order):
+def _list_for_account(t: Tables, order: int) -> None:
     """Put an order at the front of its account's list."""
     orders, accounts = t.orders, t.accounts
     account = orders[order, O_ACCOUNT]
@@ -103,7 +117,7 @@ def _list_for_account(t, order):
 
 
 @kernel
-def _unlist_for_account(t, order):
+def _unlist_for_account(t: Tables, order: int) -> None:
     """Take an order out of its account's list."""
     orders, accounts = t.orders, t.accounts
     account = orders[order, O_ACCOUNT]
@@ -116,21 +130,23 @@ def _unlist_for_account(t, order):
     if after != NONE:
         orders[after, O_ACCOUNT_BEFORE] = before
     accounts[account, A_ORDERS] -= 1
+    assert accounts[account, A_ORDERS] >= 0
 
 
 @kernel
-def add_to_level(t, order, lots):
+def add_to_level(t: Tables, order: int, lots: int) -> None:
     """Change the open lots of a resting order's level and position by `lots` (negative: less)."""
     orders = t.orders
     market = orders[order, O_MARKET]
     t.levels[market, orders[order, O_PRICE_TICKS], L_LOTS] += lots
     if orders[order, O_FLAGS] & FLAG_REDUCE_ONLY == 0:
         row = orders[order, O_ACCOUNT] * t.venue[V_MARKETS] + market
+        assert lots > 0 or t.positions[row, P_BIDS_LOTS if orders[order, O_SIDE] > 0 else P_ASKS_LOTS] >= -lots
         t.positions[row, P_BIDS_LOTS if orders[order, O_SIDE] > 0 else P_ASKS_LOTS] += lots
 
 
 @kernel
-def rest(t, order):
+def rest(t: Tables, order: int) -> None:
     """Let an order rest in the book, last at its price (R-O1). It must not cross."""
     orders, levels, markets = t.orders, t.levels, t.markets
     market = orders[order, O_MARKET]
@@ -156,12 +172,13 @@ def rest(t, order):
 
 
 @kernel
-def remove(t, order):
+def remove(t: Tables, order: int) -> None:
     """Take a resting order out of the book and free its row; its open lots may be zero."""
     orders, levels = t.orders, t.levels
     market = orders[order, O_MARKET]
     price = orders[order, O_PRICE_TICKS]
     add_to_level(t, order, -orders[order, O_LOTS])
+    assert levels[market, price, L_LOTS] >= 0
     before = orders[order, O_BEFORE]
     after = orders[order, O_NEXT]
     if before == NONE:
@@ -179,7 +196,7 @@ def remove(t, order):
 
 
 @kernel
-def _level_emptied(t, market, price):
+def _level_emptied(t: Tables, market: int, price: int) -> None:
     """Forget an empty level and, if it was the best, find the next."""
     markets = t.markets
     assert t.levels[market, price, L_LOTS] == 0, "an empty level has no lots"
@@ -192,7 +209,7 @@ def _level_emptied(t, market, price):
 
 
 @kernel
-def _watch_list(kind, side, flags):
+def _watch_list(kind: int, side: int, flags: int) -> int:
     """Return the column of `triggers` a waiting order belongs to (R-O7)."""
     falls = (side < 0) == (kind == STOP)
     if flags & FLAG_BY_MARK:
@@ -201,7 +218,7 @@ def _watch_list(kind, side, flags):
 
 
 @kernel
-def _watch_tick(t, order, column):
+def _watch_tick(t: Tables, order: int, column: int) -> int:
     """Return the tick a waiting order is filed under: its trigger, or the watched price if that is past it already."""
     orders, markets = t.orders, t.markets
     market = orders[order, O_MARKET]
@@ -218,7 +235,7 @@ def _watch_tick(t, order, column):
 
 
 @kernel
-def file_waiting(t, order, tick, column):
+def file_waiting(t: Tables, order: int, tick: int, column: int) -> None:
     """Link a waiting order at the front of the list of `tick`; its price column remembers the tick."""
     orders, triggers = t.orders, t.triggers
     market = orders[order, O_MARKET]
@@ -229,10 +246,11 @@ def file_waiting(t, order, tick, column):
     if first != NONE:
         orders[first, O_BEFORE] = order
     triggers[market, tick, column] = order
+    assert 0 <= tick < t.markets[market, M_PRICE_MAX_TICKS]
 
 
 @kernel
-def unfile_waiting(t, order):
+def unfile_waiting(t: Tables, order: int) -> None:
     """Take a waiting order out of its trigger list; the row stays."""
     orders = t.orders
     column = _watch_list(orders[order, O_KIND], orders[order, O_SIDE], orders[order, O_FLAGS])
@@ -247,15 +265,16 @@ def unfile_waiting(t, order):
 
 
 @kernel
-def wait(t, order):
+def wait(t: Tables, order: int) -> None:
     """Let a STOP or TAKE_PROFIT order wait for its trigger (R-O7)."""
+    assert t.orders[order, O_KIND] != LIMIT and t.orders[order, O_TRIGGER_TICKS] > 0
     column = _watch_list(t.orders[order, O_KIND], t.orders[order, O_SIDE], t.orders[order, O_FLAGS])
     file_waiting(t, order, _watch_tick(t, order, column), column)
     _list_for_account(t, order)
 
 
 @kernel
-def remove_waiting(t, order):
+def remove_waiting(t: Tables, order: int) -> None:
     """Take a waiting order out of its lists and free its row."""
     unfile_waiting(t, order)
     _unlist_for_account(t, order)
@@ -263,7 +282,7 @@ def remove_waiting(t, order):
 
 
 @kernel
-def cancel(t, order, code):
+def cancel(t: Tables, order: int, code: int) -> None:
     """Cancel a resting or waiting order; the journal records it with `code` (0: asked for)."""
     orders = t.orders
     if t.venue[V_JOURNAL]:
@@ -278,7 +297,7 @@ def cancel(t, order, code):
 
 
 @kernel
-def cancel_all(t, account, market, code):
+def cancel_all(t: Tables, account: int, market: int, code: int) -> None:
     """Cancel all orders of an account in a market, newest first."""
     order = t.accounts[account, A_FIRST_ORDER]
     while order != NONE:
@@ -289,7 +308,7 @@ def cancel_all(t, account, market, code):
 
 
 @kernel
-def find_order(t, account, market, tag):
+def find_order(t: Tables, account: int, market: int, tag: int) -> int:
     """Return the newest resting or waiting order of an account with this tag in the market, or NONE."""
     order = t.accounts[account, A_FIRST_ORDER]
     while order != NONE:
@@ -300,7 +319,7 @@ def find_order(t, account, market, tag):
 
 
 @kernel
-def fillable(t, account, market, side, lots, limit_ticks, stops_at_own):
+def fillable(t: Tables, account: int, market: int, side: int, lots: int, limit_ticks: int, stops_at_own: bool) -> bool:
     """Say whether an FOK order finds its lots within its limit (R-O3)."""
     orders, levels, markets = t.orders, t.levels, t.markets
     price = markets[market, M_BEST_ASK] if side > 0 else markets[market, M_BEST_BID]

@@ -5,6 +5,7 @@ A batch of commands is an int64 array of shape (n, COMMAND_COLUMNS). Refusals ar
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
 
 import numpy as np
@@ -75,19 +76,22 @@ class Result(IntEnum):
     MODE = 19
 
 
+Column = int | Sequence[int] | NDArray[np.int64]
+
+
 def batch(
     count: int,
     *,
-    account: object,
-    kind: object,
-    market: object = 0,
-    side: object = 0,
-    lots: object = 0,
-    price_ticks: object = 0,
-    trigger_ticks: object = 0,
-    flags: object = 0,
-    tag: object = 0,
-    amount: object = 0,
+    account: Column,
+    kind: Column,
+    market: Column = 0,
+    side: Column = 0,
+    lots: Column = 0,
+    price_ticks: Column = 0,
+    trigger_ticks: Column = 0,
+    flags: Column = 0,
+    tag: Column = 0,
+    amount: Column = 0,
 ) -> NDArray[np.int64]:
     """Return `count` commands as an int64 array (count, COMMAND_COLUMNS); every field is a scalar or a column."""
     commands = np.zeros((count, COMMAND_COLUMNS), dtype=np.int64)

@@ -11,6 +11,7 @@ from .book import cancel_all
 from .contract import bankruptcy_ticks
 from .events import Event, has_room
 from .kernel import kernel
+from .ledger import balance_atoms
 from .margin import (
     equity_atoms,
     open_positions,
@@ -19,7 +20,6 @@ from .margin import (
     unit_maintenance_atoms,
     unit_of,
 )
-from .ledger import balance_atoms
 from .positions import release_flat_pocket
 from .rules.deleveraging import Holders
 from .tables import (
@@ -31,6 +31,8 @@ from .tables import (
     P_LOTS,
     U_LIQUIDATION,
     V_MARKETS,
+    Table,
+    Tables,
 )
 from .transfer import fund_room_atoms, transfer
 
@@ -83,9 +85,7 @@ def _deleverage_unit(venue: Venue, unit: int, equity: int, treated: set[int]) ->
         _close_position(venue, unit, account, market, price, treated)
 
 
-def _close_position(
-    venue: Venue, unit: int, account: int, market: int, price: int, treated: set[int]
-) -> None:
+def _close_position(venue: Venue, unit: int, account: int, market: int, price: int, treated: set[int]) -> None:
     """Pair a position with its counterparties in order of rank until it is closed."""
     t, markets = venue.tables, len(venue.markets)
     cause = int(t.units[unit, U_LIQUIDATION])
@@ -98,6 +98,7 @@ def _close_position(
         if venue.rules.deleveraging.cancel_orders and other != venue.fund_unit:
             cancel_all(t, other, market, cause)
         theirs = abs(int(t.positions[other * markets + market, P_LOTS]))
+        assert theirs > 0
         amount = min(abs(lots), theirs) * (1 if lots > 0 else -1)
         transfer(t, ADL, account, other, market, amount, price, cause)
     release_flat_pocket(t, account, market, cause)
@@ -111,21 +112,20 @@ def ranked_counterparties(venue: Venue, market: int, account: int, treated: set[
     t, markets = venue.tables, len(venue.markets)
     held = t.positions[market::markets, P_LOTS]
     sign = np.sign(held[account])
+    assert sign != 0, "only an open position is deleveraged"
     others = np.flatnonzero(np.sign(held) == -sign)
     columns = np.zeros((len(others), 8), dtype=np.int64)
     describe_holders(t, market, others, columns)
     keep = ~np.isin(columns[:, 7], list(treated))
     others, columns = others[keep], columns[keep]
     lots, cost, value, unrealised, balance, equity, maintenance = (columns[:, i] for i in range(7))
-    scores = venue.rules.deleveraging.scores(
-        Holders(lots, cost, value, unrealised, balance, equity, maintenance)
-    )
+    scores = venue.rules.deleveraging.scores(Holders(lots, cost, value, unrealised, balance, equity, maintenance))
     is_fund = others == venue.fund_unit
     return others[np.lexsort((t.accounts[others, A_KEY], -scores, is_fund))]
 
 
 @kernel
-def describe_holders(t, market, others, columns):
+def describe_holders(t: Tables, market: int, others: Table, columns: Table) -> None:
     """Write lots, cost, value, unrealised profit, and balance, equity, maintenance and row of the unit of each account.
 
     others: (n,) account rows; columns: (n, 8), written.

@@ -42,6 +42,7 @@ from .tables import (
     V_MARKETS,
     V_STEP,
     V_TOUCHED_COUNT,
+    Tables,
 )
 from .units import PPM, muldiv_down, ppm_up
 
@@ -51,7 +52,7 @@ SLACK_ATOMS = 2  # covers the rounding of a requirement between two marks
 
 
 @kernel
-def look(t):
+def look(t: Tables) -> bool:
     """Look at every unit whose state may have changed; return False if the event buffer is full (drain, call again).
 
     Modifies the list of distressed units, `since`, notices and look-out prices; records margin calls and cures.
@@ -74,12 +75,13 @@ def look(t):
             kept += 1
         else:
             units[unit, U_FLAGS] &= ~FLAG_LISTED
+    assert kept <= venue[V_LISTED_COUNT]
     venue[V_LISTED_COUNT] = kept
     return True
 
 
 @kernel
-def _nominate_crossed(t):
+def _nominate_crossed(t: Tables) -> None:
     """Note all units whose look-out price the mark has reached since the last look."""
     markets = t.markets
     for market in range(t.venue[V_MARKETS]):
@@ -93,7 +95,7 @@ def _nominate_crossed(t):
 
 
 @kernel
-def _nominate(t, market, column, first, last):
+def _nominate(t: Tables, market: int, column: int, first: int, last: int) -> None:
     """Note the units of all positions filed under ticks first .. last."""
     markets = t.venue[V_MARKETS]
     for tick in range(first, last + 1):
@@ -110,13 +112,13 @@ def _nominate(t, market, column, first, last):
 
 
 @kernel
-def is_distressed(t, equity, maintenance):
+def is_distressed(t: Tables, equity: int, maintenance: int) -> bool:
     """Say whether a unit with lots is distressed (R-W1)."""
     return equity < maintenance or (t.venue[V_AT_OR_BELOW] != 0 and equity == maintenance)
 
 
 @kernel
-def _look_at(t, unit):
+def _look_at(t: Tables, unit: int) -> None:
     """Bring one unit's distress, notice and look-out prices up to date."""
     units, venue = t.units, t.venue
     account = owner_of(t, unit)
@@ -130,6 +132,7 @@ def _look_at(t, unit):
     maintenance = unit_maintenance_atoms(t, unit) if has_lots else 0
     distressed = has_lots and is_distressed(t, equity, maintenance)
     if distressed and units[unit, U_SINCE_STEP] == NONE:
+        assert equity <= maintenance
         units[unit, U_SINCE_STEP] = venue[V_STEP]
         if units[unit, U_FLAGS] & FLAG_LISTED == 0:
             units[unit, U_FLAGS] |= FLAG_LISTED
@@ -151,7 +154,9 @@ def _look_at(t, unit):
 
 
 @kernel
-def _renew_notice(t, unit, account, has_lots, distressed, equity, level):
+def _renew_notice(
+    t: Tables, unit: int, account: int, has_lots: bool, distressed: bool, equity: int, level: int
+) -> None:
     """Withdraw a margin call that was met, send one that is due (R-A8)."""
     units = t.units
     if not has_lots or (units[unit, U_FLAGS] & FLAG_TOUCHED and equity >= level):
@@ -163,7 +168,7 @@ def _renew_notice(t, unit, account, has_lots, distressed, equity, level):
 
 
 @kernel
-def _file_unit(t, unit, account, buffer):
+def _file_unit(t: Tables, unit: int, account: int, buffer: int) -> None:
     """File every position of a unit under its look-out price, the buffer shared pro rata to position value."""
     venue, positions, markets = t.venue, t.positions, t.markets
     whole = 0
@@ -179,6 +184,7 @@ def _file_unit(t, unit, account, buffer):
             continue
         mark = markets[market, M_MARK_TICKS]
         value = value_atoms(t, market, abs(lots), mark)
+        assert 0 < value <= whole
         share = buffer if value == whole else muldiv_down(buffer, value, whole)
         per_tick = abs(lots) * markets[market, M_MULTIPLIER_ATOMS]
         if lots > 0:
@@ -190,7 +196,7 @@ def _file_unit(t, unit, account, buffer):
 
 
 @kernel
-def _file(t, row, market, column, tick):
+def _file(t: Tables, row: int, market: int, column: int, tick: int) -> None:
     """Put a position at the front of the look-out list of a tick; prices out of range need no look-out."""
     if tick < 1 or tick >= t.markets[market, M_PRICE_MAX_TICKS]:
         return
@@ -205,12 +211,13 @@ def _file(t, row, market, column, tick):
 
 
 @kernel
-def _unfile(t, row, market):
+def _unfile(t: Tables, row: int, market: int) -> None:
     """Take a position out of its look-out list, if it is in one."""
     positions = t.positions
     filed = positions[row, P_LOOK_TICKS]
     if filed == 0:
         return
+    assert abs(filed) < t.markets[market, M_PRICE_MAX_TICKS]
     column = T_LOOK_LONGS if filed > 0 else T_LOOK_SHORTS
     before = positions[row, P_LOOK_BEFORE]
     after = positions[row, P_LOOK_NEXT]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 from .kernel import kernel
-from .tables import V_CHAIN, V_EVENT_COUNT, V_ORDERS_PER_ACCOUNT_MAX, V_SEQUENCE, V_STEP
+from .tables import V_CHAIN, V_EVENT_COUNT, V_ORDERS_PER_ACCOUNT_MAX, V_SEQUENCE, V_STEP, Tables
 
 EVENTS_PER_MATCH = 64
 
@@ -34,12 +34,8 @@ class Event(IntEnum):
     COMMAND = 1  # account, market, kind as lots, price, amount; code = result (journal only)
     FILL = 2  # account = taker, other = maker, amount = value
     POST = 3  # account = debited unit row, other = credited unit row, code = posting code
-    LIQUIDATION = (
-        4  # account, other = unit row, lots, price = mark, amount = equity, code = parent liquidation
-    )
-    BANKRUPTCY = (
-        5  # like LIQUIDATION, one row per position: price = bankruptcy price, amount = maintenance margin
-    )
+    LIQUIDATION = 4  # account, other = unit row, lots, price = mark, amount = equity, code = parent liquidation
+    BANKRUPTCY = 5  # like LIQUIDATION, one row per position: price = bankruptcy price, amount = maintenance margin
     TAKEOVER = 6  # account = bankrupt, other = taker, amount = value
     ADL = 7  # account = bankrupt, other = counterparty, amount = value, code = mark at that moment
     MARGIN_CALL = 8  # account, other = unit row, amount = equity
@@ -72,7 +68,7 @@ CHAIN_MASK = (1 << CHAIN_ROTATION) - 1
 
 
 @kernel
-def chained(chain, value):
+def chained(chain: int, value: int) -> int:
     """Return the running hash after one more value: rotate the 64 bits left by 7, then exclusive or.
 
     Linear and invertible on purpose: any single altered value alters every later hash, at two cycles a value.
@@ -81,7 +77,18 @@ def chained(chain, value):
 
 
 @kernel
-def record(t, kind, market, account, other, lots, price_ticks, amount_atoms, cause, code):
+def record(
+    t: Tables,
+    kind: int,
+    market: int,
+    account: int,
+    other: int,
+    lots: int,
+    price_ticks: int,
+    amount_atoms: int,
+    cause: int,
+    code: int,
+) -> None:
     """Append one event and chain it. Modifies `events` and the counters in `venue`."""
     venue, events = t.venue, t.events
     n = venue[V_EVENT_COUNT]
@@ -106,6 +113,6 @@ def record(t, kind, market, account, other, lots, price_ticks, amount_atoms, cau
 
 
 @kernel
-def has_room(t):
+def has_room(t: Tables) -> bool:
     """Say whether the buffer still holds whatever one match, cancellation of all orders, or posting may write."""
     return t.events.shape[0] - t.venue[V_EVENT_COUNT] > t.venue[V_ORDERS_PER_ACCOUNT_MAX] + EVENTS_PER_MATCH

@@ -40,6 +40,8 @@ from .tables import (
     V_MARKETS,
     V_SEQUENCE,
     V_TAKER,
+    Table,
+    Tables,
 )
 from .wallet import deposit, move_margin, set_leverage, set_mode, withdraw
 
@@ -68,7 +70,7 @@ COMMAND = int(Event.COMMAND)
 
 
 @kernel
-def execute(t, commands, results, start):
+def execute(t: Tables, commands: Table, results: Table, start: int) -> int:
     """Execute commands from row `start` on and return the next row to do; below len(commands) the buffer is full.
 
     commands: (n, COMMAND_COLUMNS), read only; results: (n,), written: the result code of each command. Every command
@@ -76,6 +78,7 @@ def execute(t, commands, results, start):
     """
     venue = t.venue
     row = start
+    assert commands.shape[0] == results.shape[0] and start >= 0
     if venue[V_TAKER] != NONE:
         if not match(t, venue[V_TAKER]):
             return row
@@ -96,7 +99,7 @@ def execute(t, commands, results, start):
 
 
 @kernel
-def _record_command(t, commands, row, result):
+def _record_command(t: Tables, commands: Table, row: int, result: int) -> None:
     """Put a command and its answer into the journal."""
     price = commands[row, C_PRICE_TICKS]
     record(
@@ -106,7 +109,7 @@ def _record_command(t, commands, row, result):
 
 
 @kernel
-def _one(t, commands, row):
+def _one(t: Tables, commands: Table, row: int) -> int:
     """Execute one command and return its result; leaves V_TAKER set if matching has to be resumed."""
     venue = t.venue
     account = commands[row, C_ACCOUNT]
@@ -116,11 +119,7 @@ def _one(t, commands, row):
     if flags & FLAG_FORCED and not venue[V_FORCING]:
         return FLAGS
     venue[V_CAUSE] = commands[row, C_CAUSE] if flags & FLAG_FORCED else 0
-    if (
-        account < 0
-        or account > venue[V_ACCOUNTS]
-        or (account == venue[V_ACCOUNTS] and not flags & FLAG_FORCED)
-    ):
+    if account < 0 or account > venue[V_ACCOUNTS] or (account == venue[V_ACCOUNTS] and not flags & FLAG_FORCED):
         return ACCOUNT
     if kind == DEPOSIT:
         return deposit(t, account, commands[row, C_AMOUNT])
@@ -150,7 +149,18 @@ def _one(t, commands, row):
 
 
 @kernel
-def _order(t, account, market, kind, side, lots, price_ticks, trigger_ticks, flags, tag):
+def _order(
+    t: Tables,
+    account: int,
+    market: int,
+    kind: int,
+    side: int,
+    lots: int,
+    price_ticks: int,
+    trigger_ticks: int,
+    flags: int,
+    tag: int,
+) -> int:
     """Execute an order of any kind."""
     refusal = check_form(t, market, kind, side, lots, price_ticks, trigger_ticks, flags)
     if refusal != OK:
@@ -167,11 +177,22 @@ def _order(t, account, market, kind, side, lots, price_ticks, trigger_ticks, fla
 
 
 @kernel
-def place(t, account, market, kind, side, lots, price_ticks, flags, tag):
+def place(
+    t: Tables,
+    account: int,
+    market: int,
+    kind: int,
+    side: int,
+    lots: int,
+    price_ticks: int,
+    flags: int,
+    tag: int,
+) -> int:
     """Admit, match and finish a LIMIT or MARKET order."""
     result, lots = admit(t, account, market, kind, side, lots, price_ticks, flags)
     if result != OK:
         return result
+    assert lots > 0 and price_ticks > 0
     order = take_row(t, account, market, kind, side, lots, price_ticks, 0, flags, tag)
     if match(t, order):
         finish(t, order)
@@ -181,7 +202,7 @@ def place(t, account, market, kind, side, lots, price_ticks, flags, tag):
 
 
 @kernel
-def _cancel(t, account, market, tag):
+def _cancel(t: Tables, account: int, market: int, tag: int) -> int:
     """Cancel the newest order with a tag."""
     order = find_order(t, account, market, tag)
     if order == NONE:
@@ -191,7 +212,7 @@ def _cancel(t, account, market, tag):
 
 
 @kernel
-def _replace(t, commands, row):
+def _replace(t: Tables, commands: Table, row: int) -> int:
     """Change price and lots of the newest order with a tag (R-O6)."""
     orders = t.orders
     account = commands[row, C_ACCOUNT]

@@ -24,6 +24,7 @@ from .tables import (
     V_ACCOUNTS,
     V_FUND_FLOOR_ATOMS,
     V_MARKETS,
+    Tables,
 )
 from .units import PPB, PPM, ppb_down, ppb_up
 
@@ -33,13 +34,14 @@ BAD_DEBT_CODE = int(Code.BAD_DEBT)
 
 
 @kernel
-def sample(t, alpha_ppm):
+def sample(t: Tables, alpha_ppm: int) -> None:
     """Take one premium sample and renew the average basis of every market (R-P1, R-F1)."""
     markets = t.markets
     for market in range(t.venue[V_MARKETS]):
         bid = markets[market, M_BEST_BID]
         ask = markets[market, M_BEST_ASK]
         index = markets[market, M_INDEX_TICKS]
+        assert index >= 1 and bid < ask
         markets[market, M_PREMIUM_COUNT] += 1
         if bid > 0 and ask < markets[market, M_PRICE_MAX_TICKS]:
             gap = bid + ask - 2 * index
@@ -49,7 +51,7 @@ def sample(t, alpha_ppm):
 
 
 @kernel
-def pay_funding(t, market, price_ticks, row, receiving):
+def pay_funding(t: Tables, market: int, price_ticks: int, row: int, receiving: bool) -> int:
     """Let positions of a market pay (or, `receiving`, get) funding at its last rate, from row `row` on (R-F3).
 
     Rows go over traders' accounts; the fund comes last. Returns the next row; below A + 1 the event buffer is full.
@@ -77,16 +79,17 @@ def pay_funding(t, market, price_ticks, row, receiving):
 
 
 @kernel
-def _fund_pays(t, pot, due):
+def _fund_pays(t: Tables, pot: int, due: int) -> None:
     """Let the fund pay what it has above its floor, and bad debt the rest."""
     fund = t.venue[V_ACCOUNTS] + FUND
+    assert due >= 0
     paid = min(due, max(0, balance_atoms(t, fund) - t.venue[V_FUND_FLOOR_ATOMS]))
     _post_some(t, fund, pot, paid, FUNDING_CODE)
     _post_some(t, t.venue[V_ACCOUNTS] + BAD_DEBT, pot, due - paid, BAD_DEBT_CODE)
 
 
 @kernel
-def clear_rounding(t):
+def clear_rounding(t: Tables) -> None:
     """Post what is left of the payments to the venue's rounding account."""
     pot = t.venue[V_ACCOUNTS] + FUNDING
     left = balance_atoms(t, pot)
@@ -95,7 +98,7 @@ def clear_rounding(t):
 
 
 @kernel
-def _post_some(t, debit, credit, amount, code):
+def _post_some(t: Tables, debit: int, credit: int, amount: int, code: int) -> None:
     """Post an amount unless it is zero."""
     if amount > 0:
         post(t, debit, credit, amount, code, 0)

@@ -85,9 +85,7 @@ def check_debits_equal_credits(t: Tables) -> None:
     """I1: every atom credited to a unit was debited from another."""
     error = int(t.units[:, U_CREDITS_ATOMS].sum()) - int(t.units[:, U_DEBITS_ATOMS].sum())
     assert error == 0, f"I1 credits exceed debits by {error} atoms {where(t)}"
-    assert (t.units[:, [U_CREDITS_ATOMS, U_DEBITS_ATOMS]] >= 0).all(), (
-        f"I1 a ledger column overflowed {where(t)}"
-    )
+    assert (t.units[:, [U_CREDITS_ATOMS, U_DEBITS_ATOMS]] >= 0).all(), f"I1 a ledger column overflowed {where(t)}"
 
 
 def check_lots_sum_to_zero(t: Tables) -> None:
@@ -96,9 +94,7 @@ def check_lots_sum_to_zero(t: Tables) -> None:
         lots = t.positions[market :: len(t.markets), P_LOTS]
         assert lots.sum() == 0, f"I2 lots of market {market} sum to {lots.sum()} {where(t)}"
         longs = lots[lots > 0].sum()
-        assert longs == t.markets[market, M_LONG_LOTS], (
-            f"I2 open interest of market {market} is wrong {where(t)}"
-        )
+        assert longs == t.markets[market, M_LONG_LOTS], f"I2 open interest of market {market} is wrong {where(t)}"
 
 
 def check_settlement(t: Tables) -> None:
@@ -123,7 +119,7 @@ def check_book(t: Tables) -> None:
 
 
 def _check_ladder(t: Tables, market: int, seen_bids: np.ndarray, seen_asks: np.ndarray) -> int:
-    """Walk all queues of a market; return the number of resting orders and add their lots to what positions must know."""
+    """Walk all queues of a market; return the number of resting orders and add up what positions must know."""
     levels = t.levels[market]
     heads = np.flatnonzero(levels[:, L_HEAD] != NONE)
     bids, asks, resting = [0], [int(t.markets[market, M_PRICE_MAX_TICKS])], 0
@@ -132,9 +128,7 @@ def _check_ladder(t: Tables, market: int, seen_bids: np.ndarray, seen_asks: np.n
         sequence = -1
         while order != NONE:
             row = t.orders[order].tolist()
-            assert row[O_PRICE_TICKS] == price and row[O_MARKET] == market, (
-                f"I4 order in the wrong queue {where(t)}"
-            )
+            assert row[O_PRICE_TICKS] == price and row[O_MARKET] == market, f"I4 order in the wrong queue {where(t)}"
             assert row[O_LOTS] > 0, f"I4 empty order at rest {where(t)}"
             assert sequence < row[O_SEQUENCE] <= t.venue[V_SEQUENCE], f"I9 queue out of sequence {where(t)}"
             sequence = row[O_SEQUENCE]

@@ -30,11 +30,7 @@ def cache_folder() -> Path:
     for source in sources:
         state.update(source.read_bytes())
     named = os.environ.get("DELEVER_CACHE_DIR")
-    root = (
-        Path(named)
-        if named
-        else Path(os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))) / "delever"
-    )
+    root = Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))) / "delever"
     folder = root / f"kernels-{state.hexdigest()[:16]}"
     try:
         folder.mkdir(parents=True, exist_ok=True)

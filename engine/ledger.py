@@ -17,6 +17,7 @@ from .tables import (
     V_JOURNAL,
     V_TOUCHED_COUNT,
     VENUE_UNITS,
+    Tables,
 )
 
 POST = int(Event.POST)
@@ -24,13 +25,13 @@ SOCIALISED = int(Code.SOCIALISED)
 
 
 @kernel
-def balance_atoms(t, unit):
+def balance_atoms(t: Tables, unit: int) -> int:
     """Return the balance of a unit: credits less debits."""
     return t.units[unit, U_CREDITS_ATOMS] - t.units[unit, U_DEBITS_ATOMS]
 
 
 @kernel
-def touch(t, unit):
+def touch(t: Tables, unit: int) -> None:
     """Note that a unit traded or moved money, so that its health is looked at (R-A8, R-W2)."""
     units = t.units
     traders = t.venue[V_ACCOUNTS]
@@ -44,7 +45,7 @@ def touch(t, unit):
 
 
 @kernel
-def post(t, debit, credit, amount_atoms, code, cause):
+def post(t: Tables, debit: int, credit: int, amount_atoms: int, code: int, cause: int) -> None:
     """Move money from the unit `debit` to the unit `credit` (R-M2).
 
     Modifies both units' cumulative columns, notes both as touched, and records the posting if the journal is on or

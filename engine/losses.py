@@ -21,6 +21,8 @@ from .tables import (
     V_MARKETS,
     V_POCKETS_AT,
     VENUE_UNITS,
+    Table,
+    Tables,
 )
 from .transfer import cover_deficit
 
@@ -71,9 +73,7 @@ def _collect_from_winners(venue: Venue, owed: list[tuple[int, int]]) -> list[tup
     """Post what winners pay, largest first, to the deficits in order; return what is still owed (R-L2)."""
     t = venue.tables
     winners = _winners(venue)
-    shares = venue.rules.socialisation.shares_atoms(
-        sum(amount for _, amount in owed), [w for _, w in winners]
-    )
+    shares = venue.rules.socialisation.shares_atoms(sum(amount for _, amount in owed), [w for _, w in winners])
     left = [amount for _, amount in owed]
     i = 0
     for (winner, _), amount in zip(winners, shares, strict=True):
@@ -81,8 +81,10 @@ def _collect_from_winners(venue: Venue, owed: list[tuple[int, int]]) -> list[tup
             paid = min(amount, left[i])
             post(t, winner, owed[i][0], paid, SOCIALISED, 0)
             amount -= paid
+            assert paid > 0
             left[i] -= paid
             i += left[i] == 0
+    assert min(left) >= 0
     return [(unit, amount) for (unit, _), amount in zip(owed, left, strict=True)]
 
 
@@ -96,7 +98,7 @@ def _winners(venue: Venue) -> list[tuple[int, int]]:
 
 
 @kernel
-def haircutable_profits(t, profits):
+def haircutable_profits(t: Tables, profits: Table) -> None:
     """Write max(0, min(unrealised profit, equity)) of every trader unit with lots into `profits` (units,)."""
     venue = t.venue
     markets = venue[V_MARKETS]
@@ -104,9 +106,7 @@ def haircutable_profits(t, profits):
         cross = 0
         for market in range(markets):
             gain = unrealised_atoms(t, account, market)
-            pocket = (
-                account if venue[V_POCKETS_AT] == NONE else venue[V_POCKETS_AT] + account * markets + market
-            )
+            pocket = account if venue[V_POCKETS_AT] == NONE else venue[V_POCKETS_AT] + account * markets + market
             if pocket != account and t.positions[account * markets + market, P_ISOLATED]:
                 profits[pocket] = max(0, min(gain, equity_atoms(t, pocket)))
             else:

@@ -23,12 +23,13 @@ from .tables import (
     V_MARKETS,
     V_POCKETS_AT,
     V_ROUND_REQUIREMENT_UP,
+    Tables,
 )
 from .units import muldiv_down, ppm_down, ppm_up
 
 
 @kernel
-def unit_of(t, account, market):
+def unit_of(t: Tables, account: int, market: int) -> int:
     """Return the margin unit that stands behind an account's position in a market (R-M1)."""
     markets = t.venue[V_MARKETS]
     if t.positions[account * markets + market, P_ISOLATED]:
@@ -37,7 +38,7 @@ def unit_of(t, account, market):
 
 
 @kernel
-def owner_of(t, unit):
+def owner_of(t: Tables, unit: int) -> int:
     """Return the account a unit belongs to."""
     pockets = t.venue[V_POCKETS_AT]
     if pockets != NONE and unit >= pockets:
@@ -46,7 +47,7 @@ def owner_of(t, unit):
 
 
 @kernel
-def market_of(t, unit):
+def market_of(t: Tables, unit: int) -> int:
     """Return the market of a pocket, NONE for a cross unit."""
     pockets = t.venue[V_POCKETS_AT]
     if pockets != NONE and unit >= pockets:
@@ -55,7 +56,7 @@ def market_of(t, unit):
 
 
 @kernel
-def in_unit(t, unit, account, market):
+def in_unit(t: Tables, unit: int, account: int, market: int) -> bool:
     """Say whether the account's position in the market is margined by the unit."""
     isolated = t.positions[account * t.venue[V_MARKETS] + market, P_ISOLATED] != 0
     only = market_of(t, unit)
@@ -65,39 +66,42 @@ def in_unit(t, unit, account, market):
 
 
 @kernel
-def tier_of(t, market, value):
+def tier_of(t: Tables, market: int, value: int) -> int:
     """Return the row of `tiers` whose bracket holds a position value (R-A1)."""
     row = t.markets[market, M_TIERS] + t.markets[market, M_TIER_COUNT] - 1
     while t.tiers[row, TIER_FLOOR_ATOMS] > value:
         row -= 1
+    assert row >= t.markets[market, M_TIERS], "the first tier starts at zero"
     return row
 
 
 @kernel
-def _rounded(t, value, rate_ppm):
+def _rounded(t: Tables, value: int, rate_ppm: int) -> int:
     """Return a requirement, rounded as the rules say (R-A2)."""
     return ppm_up(value, rate_ppm) if t.venue[V_ROUND_REQUIREMENT_UP] else ppm_down(value, rate_ppm)
 
 
 @kernel
-def maintenance_atoms(t, market, lots, mark_ticks):
+def maintenance_atoms(t: Tables, market: int, lots: int, mark_ticks: int) -> int:
     """Return the maintenance margin of |lots| at a mark (R-A2)."""
     if lots == 0:
         return 0
     value = value_atoms(t, market, abs(lots), mark_ticks)
     row = tier_of(t, market, value)
-    return max(0, _rounded(t, value, t.tiers[row, TIER_MAINTENANCE_PPM]) - t.tiers[row, TIER_DEDUCTION_ATOMS])
+    need = _rounded(t, value, t.tiers[row, TIER_MAINTENANCE_PPM]) - t.tiers[row, TIER_DEDUCTION_ATOMS]
+    assert need <= value, "maintenance margin is never more than the position's value"
+    return max(0, need)
 
 
 @kernel
-def initial_ppm(t, account, market, value):
+def initial_ppm(t: Tables, account: int, market: int, value: int) -> int:
     """Return the initial margin rate that holds for an account at a position value (R-A3)."""
     own = t.positions[account * t.venue[V_MARKETS] + market, P_INITIAL_PPM]
     return max(own, t.tiers[tier_of(t, market, value), TIER_INITIAL_PPM])
 
 
 @kernel
-def initial_atoms(t, account, market, lots):
+def initial_atoms(t: Tables, account: int, market: int, lots: int) -> int:
     """Return the initial margin of |lots| at the mark (R-A3)."""
     if lots == 0:
         return 0
@@ -106,7 +110,7 @@ def initial_atoms(t, account, market, lots):
 
 
 @kernel
-def unrealised_atoms(t, account, market):
+def unrealised_atoms(t: Tables, account: int, market: int) -> int:
     """Return the unrealised profit of a position at the mark (R-A4)."""
     row = account * t.venue[V_MARKETS] + market
     lots = t.positions[row, P_LOTS]
@@ -114,7 +118,7 @@ def unrealised_atoms(t, account, market):
 
 
 @kernel
-def equity_atoms(t, unit):
+def equity_atoms(t: Tables, unit: int) -> int:
     """Return balance plus unrealised profit of a unit at the marks (R-A4)."""
     account = owner_of(t, unit)
     total = balance_atoms(t, unit)
@@ -125,7 +129,7 @@ def equity_atoms(t, unit):
 
 
 @kernel
-def unit_maintenance_atoms(t, unit):
+def unit_maintenance_atoms(t: Tables, unit: int) -> int:
     """Return the maintenance margin of all positions of a unit at the marks (R-A4)."""
     account = owner_of(t, unit)
     total = 0
@@ -137,21 +141,18 @@ def unit_maintenance_atoms(t, unit):
 
 
 @kernel
-def open_positions(t, unit):
+def open_positions(t: Tables, unit: int) -> int:
     """Return how many positions of a unit have lots."""
     account = owner_of(t, unit)
     count = 0
     for market in range(t.venue[V_MARKETS]):
-        if (
-            in_unit(t, unit, account, market)
-            and t.positions[account * t.venue[V_MARKETS] + market, P_LOTS] != 0
-        ):
+        if in_unit(t, unit, account, market) and t.positions[account * t.venue[V_MARKETS] + market, P_LOTS] != 0:
             count += 1
     return count
 
 
 @kernel
-def exposure_lots(t, account, market, more_bids, more_asks):
+def exposure_lots(t: Tables, account: int, market: int, more_bids: int, more_asks: int) -> int:
     """Return the larger one-sided exposure of an account, with lots added to its resting orders (R-A6)."""
     row = account * t.venue[V_MARKETS] + market
     lots = t.positions[row, P_LOTS]
@@ -161,7 +162,7 @@ def exposure_lots(t, account, market, more_bids, more_asks):
 
 
 @kernel
-def exposure_with_lots(t, account, market, lots):
+def exposure_with_lots(t: Tables, account: int, market: int, lots: int) -> int:
     """Return the exposure of an account after `lots` (signed) are added to its position (R-A6, R-W5)."""
     row = account * t.venue[V_MARKETS] + market
     held = t.positions[row, P_LOTS] + lots
@@ -169,7 +170,7 @@ def exposure_with_lots(t, account, market, lots):
 
 
 @kernel
-def free_collateral_atoms(t, account, market_changed, exposure_changed):
+def free_collateral_atoms(t: Tables, account: int, market_changed: int, exposure_changed: int) -> int:
     """Return the free collateral of an account (R-A5).
 
     `exposure_changed` replaces the exposure in `market_changed`; pass NONE for the state as it is.
@@ -186,7 +187,7 @@ def free_collateral_atoms(t, account, market_changed, exposure_changed):
 
 
 @kernel
-def position_equity_atoms(t, unit, market, equity):
+def position_equity_atoms(t: Tables, unit: int, market: int, equity: int) -> int:
     """Return the share of a unit's `equity` that stands behind its position in a market (R-A9).
 
     Shares are pro rata to maintenance margin, or equal if there is none.
@@ -200,5 +201,6 @@ def position_equity_atoms(t, unit, market, equity):
         return abs(equity) // count if equity >= 0 else -(abs(equity) // count)
     lots = t.positions[account * t.venue[V_MARKETS] + market, P_LOTS]
     part = maintenance_atoms(t, market, lots, t.markets[market, M_MARK_TICKS])
+    assert 0 <= part <= whole
     share = muldiv_down(abs(equity), part, whole)
     return share if equity >= 0 else -share

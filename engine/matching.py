@@ -35,6 +35,7 @@ from .tables import (
     V_SELF_TRADE,
     V_STEP,
     V_TAKER_PPM,
+    Tables,
 )
 
 LIMIT = int(Kind.LIMIT)
@@ -44,7 +45,7 @@ CANCEL_NOT_REDUCING = 2
 
 
 @kernel
-def match(t, order):
+def match(t: Tables, order: int) -> bool:
     """Trade a taker against the book until it is filled, out of limit or stopped; return False if it must be resumed.
 
     The taker is a row of `orders` in no list. A False return means the event buffer is full: drain it and call again.
@@ -59,6 +60,7 @@ def match(t, order):
             return False
         price = markets[market, M_BEST_ASK] if side > 0 else markets[market, M_BEST_BID]
         maker = levels[market, price, L_HEAD]
+        assert maker >= 0 and orders[maker, O_SIDE] == -side, "the best level holds the other side's orders"
         lots = min(orders[order, O_LOTS], orders[maker, O_LOTS])
         if orders[maker, O_ACCOUNT] == account:
             if _prevent_self_trade(t, order, maker, venue[V_SELF_TRADE]):
@@ -79,11 +81,9 @@ def match(t, order):
 
 
 @kernel
-def _prevent_self_trade(t, order, maker, policy):
+def _prevent_self_trade(t: Tables, order: int, maker: int, policy: int) -> bool:
     """Apply self-trade prevention; return True if the taker stops (R-O5)."""
-    newest_goes = t.orders[order, O_FLAGS] & FLAG_FORCED == 0 and (
-        policy == CANCEL_NEWEST or policy == CANCEL_BOTH
-    )
+    newest_goes = t.orders[order, O_FLAGS] & FLAG_FORCED == 0 and (policy == CANCEL_NEWEST or policy == CANCEL_BOTH)
     if not newest_goes or policy == CANCEL_BOTH:
         cancel(t, maker, CANCEL_SELF_TRADE)
     if newest_goes:
@@ -92,7 +92,7 @@ def _prevent_self_trade(t, order, maker, policy):
 
 
 @kernel
-def _trade(t, order, maker, market, side, lots, price):
+def _trade(t: Tables, order: int, maker: int, market: int, side: int, lots: int, price: int) -> None:
     """Exchange lots between taker and maker at the maker's price and take them off both orders."""
     orders, venue = t.orders, t.venue
     assert lots > 0
@@ -107,13 +107,12 @@ def _trade(t, order, maker, market, side, lots, price):
     add_to_level(t, maker, -lots)
     record(t, FILL, market, taker_account, maker_account, side * lots, price, value, cause, 0)
     _count_trade(t, market, lots, price, value, forced, cause)
-    settle_side(
-        t, taker_account, market, side * lots, price, 0 if forced else venue[V_TAKER_PPM], forced, cause
-    )
+    settle_side(t, taker_account, market, side * lots, price, 0 if forced else venue[V_TAKER_PPM], forced, cause)
     if forced:
         charge_liquidation_fee(t, taker_account, market, value, cause)
         release_flat_pocket(t, taker_account, market, cause)
     settle_side(t, maker_account, market, -side * lots, price, venue[V_MAKER_PPM], False, cause)
+    assert orders[maker, O_LOTS] >= 0 and orders[order, O_LOTS] >= 0
     if orders[maker, O_LOTS] == 0:
         remove(t, maker)
     elif reduce_only and closable_lots(t, maker_account, market, -side) == 0:
@@ -121,7 +120,7 @@ def _trade(t, order, maker, market, side, lots, price):
 
 
 @kernel
-def _count_trade(t, market, lots, price, value, forced, cause):
+def _count_trade(t: Tables, market: int, lots: int, price: int, value: int, forced: bool, cause: int) -> None:
     """Keep last, low, high and the counters of a market."""
     markets = t.markets
     markets[market, M_LAST_TICKS] = price
@@ -139,10 +138,11 @@ def _count_trade(t, market, lots, price, value, forced, cause):
 
 
 @kernel
-def finish(t, order):
+def finish(t: Tables, order: int) -> None:
     """Let what is left of a matched taker rest, or expire (R-O12)."""
     orders = t.orders
     left = orders[order, O_LOTS]
+    assert left >= 0
     if left > 0 and orders[order, O_KIND] == LIMIT and orders[order, O_FLAGS] & (FLAG_IOC | FLAG_FOK) == 0:
         rest(t, order)
     else:

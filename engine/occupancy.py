@@ -7,7 +7,7 @@ bit a tick, each higher storey one bit a word of the storey below. Three storeys
 from __future__ import annotations
 
 from .kernel import kernel
-from .tables import NONE
+from .tables import NONE, Table
 
 BITS = 32
 SHIFT = 5
@@ -24,14 +24,15 @@ def words_needed(ticks: int) -> int:
 
 
 @kernel
-def _storey_words(occupied, market):
+def _storey_words(occupied: Table, market: int) -> int:
     """Return the words of storey 0, kept in the last word of the row."""
     return occupied[market, occupied.shape[1] - 1]
 
 
 @kernel
-def _lowest_bit(word):
+def _lowest_bit(word: int) -> int:
     """Return the number of the lowest set bit of a word that is not zero."""
+    assert word > 0
     position = 0
     if word & 0xFFFF == 0:
         word >>= 16
@@ -51,8 +52,9 @@ def _lowest_bit(word):
 
 
 @kernel
-def _highest_bit(word):
+def _highest_bit(word: int) -> int:
     """Return the number of the highest set bit of a word that is not zero."""
+    assert word > 0
     position = 0
     if word >> 16:
         word >>= 16
@@ -72,8 +74,9 @@ def _highest_bit(word):
 
 
 @kernel
-def occupy(occupied, market, tick):
+def occupy(occupied: Table, market: int, tick: int) -> None:
     """Mark a tick as occupied."""
+    assert 0 <= tick < _storey_words(occupied, market) * BITS
     base = 0
     words = _storey_words(occupied, market)
     for _ in range(STOREYS):
@@ -84,8 +87,9 @@ def occupy(occupied, market, tick):
 
 
 @kernel
-def clear(occupied, market, tick):
+def clear(occupied: Table, market: int, tick: int) -> None:
     """Mark a tick as empty."""
+    assert 0 <= tick < _storey_words(occupied, market) * BITS
     base = 0
     words = _storey_words(occupied, market)
     for _ in range(STOREYS):
@@ -99,7 +103,7 @@ def clear(occupied, market, tick):
 
 
 @kernel
-def next_above(occupied, market, tick):
+def next_above(occupied: Table, market: int, tick: int) -> int:
     """Return the lowest occupied tick above `tick`, or NONE."""
     base = 0
     words = _storey_words(occupied, market)
@@ -115,7 +119,7 @@ def next_above(occupied, market, tick):
 
 
 @kernel
-def next_below(occupied, market, tick):
+def next_below(occupied: Table, market: int, tick: int) -> int:
     """Return the highest occupied tick below `tick`, or NONE."""
     base = 0
     words = _storey_words(occupied, market)
@@ -131,7 +135,7 @@ def next_below(occupied, market, tick):
 
 
 @kernel
-def _storey_base(occupied, market, storey):
+def _storey_base(occupied: Table, market: int, storey: int) -> int:
     """Return where a storey begins in the row."""
     base = 0
     words = _storey_words(occupied, market)
@@ -142,7 +146,7 @@ def _storey_base(occupied, market, storey):
 
 
 @kernel
-def _descend_low(occupied, market, storey, index):
+def _descend_low(occupied: Table, market: int, storey: int, index: int) -> int:
     """Follow the lowest bits from bit `index` of a storey down to a tick."""
     for below in range(storey - 1, -1, -1):
         base = _storey_base(occupied, market, below)
@@ -151,7 +155,7 @@ def _descend_low(occupied, market, storey, index):
 
 
 @kernel
-def _descend_high(occupied, market, storey, index):
+def _descend_high(occupied: Table, market: int, storey: int, index: int) -> int:
     """Follow the highest bits from bit `index` of a storey down to a tick."""
     for below in range(storey - 1, -1, -1):
         base = _storey_base(occupied, market, below)

@@ -1,4 +1,4 @@
-"""What a fill does to one side: lots, cost, realised profit, fees, and the pocket of an isolated position (R-M4 to R-M7)."""
+"""What a fill does to one side: lots, cost, realised profit, fees and pocket (R-M4 to R-M7)."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from .tables import (
     V_LOTS_MAX,
     V_MARKETS,
     V_ROUND_FEE_UP,
+    Tables,
 )
 from .units import ppm_down, ppm_up, share_down
 
@@ -31,7 +32,16 @@ MARGIN_OUT = int(Code.MARGIN_OUT)
 
 
 @kernel
-def settle_side(t, account, market, lots, price_ticks, fee_ppm, liquidating, cause):
+def settle_side(
+    t: Tables,
+    account: int,
+    market: int,
+    lots: int,
+    price_ticks: int,
+    fee_ppm: int,
+    liquidating: bool,
+    cause: int,
+) -> int:
     """Settle one side of a fill of signed `lots` at a price.
 
     Modifies the position, open interest and cost control total of its market, and posts realised profit, the fee at
@@ -45,7 +55,9 @@ def settle_side(t, account, market, lots, price_ticks, fee_ppm, liquidating, cau
     closing = min(abs(lots), abs(held)) if held * lots < 0 else 0
     opening = abs(lots) - closing
     after = held + lots
-    assert abs(after) <= 2 * venue[V_LOTS_MAX]
+    assert lots != 0 and price_ticks >= 1
+    assert closing >= 0 and opening >= 0 and closing <= abs(held)
+    assert abs(after) <= 2 * venue[V_LOTS_MAX], "R-U4: a position is at most twice lots_max"
     value = value_atoms(t, market, abs(lots), price_ticks)
     fee = fee_atoms(t, account, value, fee_ppm)
     before = balance_atoms(t, unit)
@@ -63,6 +75,9 @@ def settle_side(t, account, market, lots, price_ticks, fee_ppm, liquidating, cau
     positions[row, P_COST_ATOMS] = cost - removed + direction * value_atoms(t, market, opening, price_ticks)
     markets[market, M_SUM_COST_ATOMS] += positions[row, P_COST_ATOMS] - cost
     markets[market, M_LONG_LOTS] += max(0, after) - max(0, held)
+    assert after != 0 or positions[row, P_COST_ATOMS] == 0, "a flat position has no cost"
+    assert after == 0 or (after > 0) == (positions[row, P_COST_ATOMS] > 0), "cost has the sign of the lots"
+    assert markets[market, M_LONG_LOTS] >= 0
     touch(t, unit)
     _post_signed(t, venue[V_ACCOUNTS] + SETTLEMENT, unit, realised, REALISED, cause)
     _post_signed(t, unit, venue[V_ACCOUNTS] + FEES, fee, FEE, cause)
@@ -75,7 +90,7 @@ def settle_side(t, account, market, lots, price_ticks, fee_ppm, liquidating, cau
 
 
 @kernel
-def fee_atoms(t, account, value, rate_ppm):
+def fee_atoms(t: Tables, account: int, value: int, rate_ppm: int) -> int:
     """Return the fee of a fill, negative for a rebate; the fund pays none (R-M6)."""
     if account == t.venue[V_ACCOUNTS] + FUND or rate_ppm == 0:
         return 0
@@ -85,7 +100,7 @@ def fee_atoms(t, account, value, rate_ppm):
 
 
 @kernel
-def _post_signed(t, source, target, amount, code, cause):
+def _post_signed(t: Tables, source: int, target: int, amount: int, code: int, cause: int) -> None:
     """Post `amount` from source to target, or back if it is negative."""
     if amount > 0:
         post(t, source, target, amount, code, cause)
@@ -94,7 +109,7 @@ def _post_signed(t, source, target, amount, code, cause):
 
 
 @kernel
-def charge_liquidation_fee(t, account, market, value, cause):
+def charge_liquidation_fee(t: Tables, account: int, market: int, value: int, cause: int) -> None:
     """Pay the liquidation fee of a forced fill to the fund, out of what equity is left (R-W7)."""
     fund = t.venue[V_ACCOUNTS] + FUND
     unit = unit_of(t, account, market)
@@ -104,7 +119,7 @@ def charge_liquidation_fee(t, account, market, value, cause):
 
 
 @kernel
-def release_flat_pocket(t, account, market, cause):
+def release_flat_pocket(t: Tables, account: int, market: int, cause: int) -> None:
     """Give what is left in the pocket of a closed position back to the cross unit (R-M7)."""
     unit = unit_of(t, account, market)
     left = balance_atoms(t, unit)
@@ -113,18 +128,32 @@ def release_flat_pocket(t, account, market, cause):
 
 
 @kernel
-def _move_margin_in(t, account, market, unit, opening, lots_after, price_ticks, extra, cause):
+def _move_margin_in(
+    t: Tables,
+    account: int,
+    market: int,
+    unit: int,
+    opening: int,
+    lots_after: int,
+    price_ticks: int,
+    extra: int,
+    cause: int,
+) -> None:
     """Move the margin of newly opened lots, and `extra` atoms, from the cross unit to the pocket (R-M7)."""
     rate = initial_ppm(t, account, market, value_atoms(t, market, lots_after, price_ticks))
     wanted = ppm_up(value_atoms(t, market, opening, price_ticks), rate) + extra
+    assert wanted >= 0 and unit != account
     amount = min(wanted, max(0, balance_atoms(t, account)))
     if amount > 0:
         post(t, account, unit, amount, MARGIN_IN, cause)
 
 
 @kernel
-def _release_margin(t, account, unit, before, realised, closing, held, cause):
+def _release_margin(
+    t: Tables, account: int, unit: int, before: int, realised: int, closing: int, held: int, cause: int
+) -> None:
     """Move the closed lots' share of the pocket, with their profit, back to the cross unit (R-M7)."""
+    assert 0 < closing <= held
     left = balance_atoms(t, unit)
     amount = max(0, left)
     if closing < held:
@@ -135,7 +164,7 @@ def _release_margin(t, account, unit, before, realised, closing, held, cause):
 
 
 @kernel
-def closable_lots(t, account, market, side):
+def closable_lots(t: Tables, account: int, market: int, side: int) -> int:
     """Return how many lots an order of `side` may trade if it may only reduce the position (R-O4)."""
     held = t.positions[account * t.venue[V_MARKETS] + market, P_LOTS]
     return max(0, -side * held)

@@ -28,6 +28,8 @@ from .tables import (
     V_LIQUIDATIONS,
     V_MARKETS,
     V_STEP,
+    Table,
+    Tables,
 )
 from .units import ratio_ppm
 
@@ -35,9 +37,7 @@ LIQUIDATION = int(Event.LIQUIDATION)
 BANKRUPTCY = int(Event.BANKRUPTCY)
 
 # survey: one row per unit
-S_UNIT, S_SINCE, S_RATIO_PPM, S_KEY, S_MARKET, S_ACCOUNT, S_EQUITY_ATOMS, S_MAINTENANCE_ATOMS, S_POSITIONS = (
-    range(9)
-)
+S_UNIT, S_SINCE, S_RATIO_PPM, S_KEY, S_MARKET, S_ACCOUNT, S_EQUITY_ATOMS, S_MAINTENANCE_ATOMS, S_POSITIONS = range(9)
 SURVEY_COLUMNS = 9
 
 # closing: one row per position of a unit under treatment
@@ -57,7 +57,7 @@ CLOSING_COLUMNS = 10
 
 
 @kernel
-def survey(t, units, rows):
+def survey(t: Tables, units: Table, rows: Table) -> None:
     """Describe units at the current marks: `rows` (n, SURVEY_COLUMNS) is written, nothing else."""
     for i in range(units.shape[0]):
         unit = units[i]
@@ -71,10 +71,11 @@ def survey(t, units, rows):
         rows[i, S_MAINTENANCE_ATOMS] = unit_maintenance_atoms(t, unit)
         rows[i, S_RATIO_PPM] = ratio_ppm(rows[i, S_EQUITY_ATOMS], rows[i, S_MAINTENANCE_ATOMS])
         rows[i, S_POSITIONS] = open_positions(t, unit)
+        assert rows[i, S_MAINTENANCE_ATOMS] >= 0
 
 
 @kernel
-def describe_closing(t, unit, equity, rows, start):
+def describe_closing(t: Tables, unit: int, equity: int, rows: Table, start: int) -> int:
     """Describe the positions of a unit with so much equity, market ascending, from row `start`; return the next row."""
     account = owner_of(t, unit)
     for market in range(t.venue[V_MARKETS]):
@@ -83,6 +84,7 @@ def describe_closing(t, unit, equity, rows, start):
             continue
         mark = t.markets[market, M_MARK_TICKS]
         share = position_equity_atoms(t, unit, market, equity)
+        assert start < rows.shape[0]
         rows[start, K_UNIT] = unit
         rows[start, K_ACCOUNT] = account
         rows[start, K_MARKET] = market
@@ -98,7 +100,7 @@ def describe_closing(t, unit, equity, rows, start):
 
 
 @kernel
-def describe_all(t, units, rows):
+def describe_all(t: Tables, units: Table, rows: Table) -> int:
     """Describe the positions of many units, in the order given; return the number of rows."""
     start = 0
     for i in range(units.shape[0]):
@@ -107,7 +109,7 @@ def describe_all(t, units, rows):
 
 
 @kernel
-def begin_treatment(t, units, start):
+def begin_treatment(t: Tables, units: Table, start: int) -> int:
     """Give each unit its liquidation id and cancel its orders (R-W3); return the next unit, below n if events are full.
 
     A new liquidation is recorded with its parent, and each of its positions with its bankruptcy price.
@@ -121,6 +123,7 @@ def begin_treatment(t, units, start):
         if t.units[unit, U_LIQUIDATION] == 0:
             venue[V_LIQUIDATIONS] += 1
             t.units[unit, U_LIQUIDATION] = venue[V_LIQUIDATIONS]
+            assert t.units[unit, U_SINCE_STEP] >= 0, "only a distressed unit is liquidated"
             _record_liquidation(t, unit, account)
         for market in range(venue[V_MARKETS]):
             if in_unit(t, unit, account, market):
@@ -129,7 +132,7 @@ def begin_treatment(t, units, start):
 
 
 @kernel
-def _record_liquidation(t, unit, account):
+def _record_liquidation(t: Tables, unit: int, account: int) -> None:
     """Record a new liquidation: who, with what, caused by which other."""
     venue, markets = t.venue, t.markets
     equity = equity_atoms(t, unit)
@@ -152,14 +155,14 @@ def _record_liquidation(t, unit, account):
 
 
 @kernel
-def maintenance_many(t, markets, lots, marks, amounts):
+def maintenance_many(t: Tables, markets: Table, lots: Table, marks: Table, amounts: Table) -> None:
     """Write the maintenance margin of so many lots of each market at each mark into `amounts` (n,)."""
     for i in range(markets.shape[0]):
         amounts[i] = maintenance_atoms(t, markets[i], lots[i], marks[i])
 
 
 @kernel
-def lots_of(t, units, columns):
+def lots_of(t: Tables, units: Table, columns: Table) -> None:
     """Write the lots of every position of each unit into `columns` (n, M); 0 where the unit does not margin it."""
     for i in range(units.shape[0]):
         account = owner_of(t, units[i])

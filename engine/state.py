@@ -132,6 +132,7 @@ def allocate(
     for row, market in enumerate(markets):
         _fill_market(t.markets[row], market, tiers[row], first_tier, first_index_ticks[row])
         first_tier += len(tiers[row])
+    assert first_tier == len(t.tiers)
     return t
 
 
@@ -141,9 +142,7 @@ def _check_limits(
 ) -> None:  # fmt: skip
     """Refuse what cannot be: no market, prices out of range, values beyond int64."""
     if not markets or len(first_index_ticks) != len(markets):
-        raise ValueError(
-            f"a venue needs at least one market and one first index each (got {len(markets)} markets)"
-        )
+        raise ValueError(f"a venue needs at least one market and one first index each (got {len(markets)} markets)")
     if len(keys) == 0 or len(np.unique(keys)) != len(keys):
         raise ValueError("a venue needs at least one account, and keys must be distinct")
     if orders_max < 1:
@@ -155,13 +154,12 @@ def _check_limits(
                 f"({market.price_max_ticks}), which may be at most {PRICE_TICKS_LIMIT}; choose a larger tick size"
             )
         if market.multiplier_atoms < 1:
-            raise ValueError(
-                f"{market.symbol}: multiplier_atoms must be at least 1 (got {market.multiplier_atoms})"
-            )
+            raise ValueError(f"{market.symbol}: multiplier_atoms must be at least 1 (got {market.multiplier_atoms})")
         if 2 * rules.contract.lots_max * market.multiplier_atoms * market.price_max_ticks >= 2**62:
             raise ValueError(
                 f"{market.symbol}: lots_max x multiplier_atoms x price_max_ticks overflows 62 bits "
-                f"({rules.contract.lots_max} x {market.multiplier_atoms} x {market.price_max_ticks}); lower contract.lots_max"
+                f"({rules.contract.lots_max} x {market.multiplier_atoms} x {market.price_max_ticks}); "
+                f"lower contract.lots_max"
             )
 
 
@@ -205,9 +203,7 @@ def _fill_market(
     row[M_TIERS] = first_tier
     row[M_TIER_COUNT] = len(tiers)
     row[M_RATE_MAX_PPM] = max(maintenance for _, _, maintenance, _ in tiers)
-    row[[M_INDEX_TICKS, M_MARK_TICKS, M_MARK_BEFORE_TICKS, M_MARK_SEEN_TICKS, M_WAIT_MARK_TICKS]] = (
-        index_ticks
-    )
+    row[[M_INDEX_TICKS, M_MARK_TICKS, M_MARK_BEFORE_TICKS, M_MARK_SEEN_TICKS, M_WAIT_MARK_TICKS]] = index_ticks
     row[M_COLLAR_LOW] = 1
     row[M_COLLAR_HIGH] = market.price_max_ticks - 1
     row[M_FORCED_STEP] = LONG_AGO
@@ -235,8 +231,6 @@ def restore(t: Tables, saved: dict[str, NDArray[np.int64]]) -> None:
     """Put a snapshot back into tables of the same shape; raise ValueError if the shapes differ."""
     for name, array in t._asdict().items():
         if saved[name].shape != array.shape:
-            raise ValueError(
-                f"snapshot does not fit: {name} has shape {saved[name].shape}, the venue {array.shape}"
-            )
+            raise ValueError(f"snapshot does not fit: {name} has shape {saved[name].shape}, the venue {array.shape}")
     for name, array in t._asdict().items():
         array[...] = saved[name]

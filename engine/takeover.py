@@ -39,6 +39,7 @@ def take_over(venue: Venue, rows: NDArray[np.int64], straight: bool) -> bool:
     t = venue.tables
     unit = int(rows[0, K_UNIT])
     cause = int(t.units[unit, U_LIQUIDATION])
+    assert cause > 0, "a takeover belongs to a liquidation"
     to_backstop = venue.rules.liquidation.leftover == "backstop" or (straight and len(venue.backstops) > 0)
     last_taker = None
     for row in rows.tolist():
@@ -70,17 +71,13 @@ def _loss_atoms(venue: Venue, market: int, lots: int, price_ticks: int) -> int:
     return max(0, int(value_atoms(t, market, lots, price_ticks - int(t.markets[market, M_MARK_TICKS]))))
 
 
-def _backstop_accepts(
-    venue: Venue, backstop: int, account: int, market: int, lots: int, price_ticks: int
-) -> bool:
+def _backstop_accepts(venue: Venue, backstop: int, account: int, market: int, lots: int, price_ticks: int) -> bool:
     """Say whether a backstop account takes a position: solvent, within its limit and free collateral (R-W5)."""
     t = venue.tables
     if backstop == account:
         return False
     for unit in {backstop, int(unit_of(t, backstop, market))}:
-        if open_positions(t, unit) and is_distressed(
-            t, equity_atoms(t, unit), unit_maintenance_atoms(t, unit)
-        ):
+        if open_positions(t, unit) and is_distressed(t, equity_atoms(t, unit), unit_maintenance_atoms(t, unit)):
             return False
     exposure = exposure_with_lots(t, backstop, market, lots)
     if exposure > venue.rules.contract.lots_max:

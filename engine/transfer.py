@@ -15,6 +15,7 @@ from .tables import (
     V_FUND_CAP_ATOMS,
     V_FUND_FLOOR_ATOMS,
     V_MARKETS,
+    Tables,
 )
 
 TAKEOVER = int(Event.TAKEOVER)
@@ -23,7 +24,9 @@ DEFICIT = int(Code.DEFICIT)
 
 
 @kernel
-def transfer(t, kind, bankrupt, taker, market, lots, price_ticks, cause):
+def transfer(
+    t: Tables, kind: int, bankrupt: int, taker: int, market: int, lots: int, price_ticks: int, cause: int
+) -> None:
     """Move `lots` (signed, the bankrupt's) of a position from one account to another at a price, without fees.
 
     `kind` is TAKEOVER or ADL. Modifies both positions and units, records one event.
@@ -31,25 +34,25 @@ def transfer(t, kind, bankrupt, taker, market, lots, price_ticks, cause):
     assert bankrupt != taker
     held = t.positions[bankrupt * t.venue[V_MARKETS] + market, P_LOTS]
     assert held * lots > 0 and abs(lots) <= abs(held), "only lots that are there can be moved"
+    assert price_ticks >= 1
     value = value_atoms(t, market, abs(lots), price_ticks)
-    record(
-        t, kind, market, bankrupt, taker, -lots, price_ticks, value, cause, t.markets[market, M_MARK_TICKS]
-    )
+    record(t, kind, market, bankrupt, taker, -lots, price_ticks, value, cause, t.markets[market, M_MARK_TICKS])
     settle_side(t, bankrupt, market, -lots, price_ticks, 0, True, cause)
     settle_side(t, taker, market, lots, price_ticks, 0, False, cause)
 
 
 @kernel
-def fund_room_atoms(t):
+def fund_room_atoms(t: Tables) -> int:
     """Return what the fund may pay before it reaches its floor."""
     return max(0, balance_atoms(t, t.venue[V_ACCOUNTS] + FUND) - t.venue[V_FUND_FLOOR_ATOMS])
 
 
 @kernel
-def cover_deficit(t, unit, cause):
+def cover_deficit(t: Tables, unit: int, cause: int) -> None:
     """Let the fund pay the deficit of a flat unit as far as it may (R-W8)."""
     amount = min(max(0, -balance_atoms(t, unit)), fund_room_atoms(t))
     if t.venue[V_FUND_CAP_ATOMS] > 0:
         amount = min(amount, t.venue[V_FUND_CAP_ATOMS])
     if amount > 0:
         post(t, t.venue[V_ACCOUNTS] + FUND, unit, amount, DEFICIT, cause)
+        assert balance_atoms(t, unit) <= 0 <= fund_room_atoms(t)

@@ -13,39 +13,44 @@ RATIO_MIN_PPM = -(2**62)
 
 
 @kernel
-def ppm_down(amount, rate_ppm):
+def ppm_down(amount: int, rate_ppm: int) -> int:
     """Return amount * rate / 10**6 rounded down."""
+    assert amount >= 0 and rate_ppm >= 0
     return amount // PPM * rate_ppm + amount % PPM * rate_ppm // PPM
 
 
 @kernel
-def ppm_up(amount, rate_ppm):
+def ppm_up(amount: int, rate_ppm: int) -> int:
     """Return amount * rate / 10**6 rounded up."""
+    assert amount >= 0 and rate_ppm >= 0
     return amount // PPM * rate_ppm - (-(amount % PPM * rate_ppm) // PPM)
 
 
 @kernel
-def ppb_down(amount, rate_ppb):
+def ppb_down(amount: int, rate_ppb: int) -> int:
     """Return amount * rate / 10**9 rounded down."""
+    assert amount >= 0 and 0 <= rate_ppb <= PPB
     return amount // PPB * rate_ppb + amount % PPB * rate_ppb // PPB
 
 
 @kernel
-def ppb_up(amount, rate_ppb):
+def ppb_up(amount: int, rate_ppb: int) -> int:
     """Return amount * rate / 10**9 rounded up."""
+    assert amount >= 0 and 0 <= rate_ppb <= PPB
     return amount // PPB * rate_ppb - (-(amount % PPB * rate_ppb) // PPB)
 
 
 @kernel
-def share_down(amount, part, whole):
+def share_down(amount: int, part: int, whole: int) -> int:
     """Return amount * part / whole rounded down, for part, whole < 2**31 and part <= whole."""
+    assert amount >= 0 and 0 <= part <= whole < 2**31
     return amount // whole * part + amount % whole * part // whole
 
 
 @kernel
-def muldiv_down(amount, part, whole):
+def muldiv_down(amount: int, part: int, whole: int) -> int:
     """Return amount * part / whole rounded down for any non-negative int64 below 2**61, by long multiplication."""
-    assert whole > 0
+    assert 0 < whole < 2**61 and amount >= 0 and part >= 0
     quotient = amount // whole * part
     rest = amount % whole
     if rest == 0 or part == 0:
@@ -65,14 +70,16 @@ def muldiv_down(amount, part, whole):
             left -= whole
             inner += 1
         bit //= 2
+    assert inner >= 0 and left < whole
     return quotient + inner
 
 
 @kernel
-def ratio_ppm(equity, maintenance):
+def ratio_ppm(equity: int, maintenance: int) -> int:
     """Return equity * 10**6 / maintenance rounded down, not below RATIO_MIN_PPM; equity may be negative (R-W2)."""
     if maintenance == 0:
         return RATIO_MIN_PPM
+    assert maintenance > 0
     whole = equity // maintenance
     if whole <= RATIO_MIN_PPM // PPM:
         return RATIO_MIN_PPM

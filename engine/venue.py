@@ -155,9 +155,7 @@ class Venue:
                 f"(got {commands.dtype} of shape {commands.shape})"
             )
         if len(index_ticks) != len(self.markets) or min(index_ticks) < 1:
-            raise ValueError(
-                f"index_ticks needs one price of at least 1 tick per market (got {list(index_ticks)})"
-            )
+            raise ValueError(f"index_ticks needs one price of at least 1 tick per market (got {list(index_ticks)})")
 
     def execute(self, commands: NDArray[np.int64], *, forced: bool = False) -> NDArray[np.int64]:
         """Execute commands in order through the one path there is; return their results.
@@ -229,9 +227,7 @@ class Venue:
         row = t.markets[market]
         assert 1 <= mark_ticks < row[M_PRICE_MAX_TICKS], "a mark rule must stay within the price range"
         row[M_MARK_TICKS] = mark_ticks
-        row[M_COLLAR_LOW], row[M_COLLAR_HIGH] = self.rules.halts.bounds_ticks(
-            mark_ticks, int(row[M_PRICE_MAX_TICKS])
-        )
+        row[M_COLLAR_LOW], row[M_COLLAR_HIGH] = self.rules.halts.bounds_ticks(mark_ticks, int(row[M_PRICE_MAX_TICKS]))
         if t.venue[V_JOURNAL]:
             record(t, int(Event.MARK), market, NONE, NONE, 0, mark_ticks, int(row[M_INDEX_TICKS]), 0, 0)
 
@@ -278,5 +274,5 @@ class Venue:
         return state.digest(self.tables)
 
     def conservation_error_atoms(self) -> int:
-        """Return the largest violation of I1, I2 and I3 over units, positions and markets; 0 unless the code is wrong."""
+        """Return how far I1, I2 and I3 are violated in all; 0 unless the code is wrong."""
         return invariants.conservation_error(self.tables)

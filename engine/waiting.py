@@ -36,13 +36,15 @@ from .tables import (
     T_MARK_RISES,
     V_MARKETS,
     V_TRIGGERED_COUNT,
+    Table,
+    Tables,
 )
 
 MARKET = int(Kind.MARKET)
 
 
 @kernel
-def collect_triggered(t):
+def collect_triggered(t: Tables) -> int:
     """Collect all waiting orders whose watched price has reached their trigger; return how many.
 
     Modifies `triggered` (rows of orders, unsorted) and starts the low and high of a new step. The orders stay filed:
@@ -69,7 +71,7 @@ def collect_triggered(t):
 
 
 @kernel
-def _look_through(t, market, column, first, last, watched):
+def _look_through(t: Tables, market: int, column: int, first: int, last: int, watched: int) -> None:
     """Collect the orders filed under ticks first .. last whose condition holds; file the others under their trigger."""
     orders, venue = t.orders, t.venue
     falls = column == T_LAST_FALLS or column == T_MARK_FALLS
@@ -77,6 +79,7 @@ def _look_through(t, market, column, first, last, watched):
         order = t.triggers[market, tick, column]
         while order != NONE:
             after = orders[order, O_NEXT]
+            assert orders[order, O_MARKET] == market and orders[order, O_LOTS] > 0
             trigger = orders[order, O_TRIGGER_TICKS]
             if (falls and watched <= trigger) or (not falls and watched >= trigger):
                 t.triggered[venue[V_TRIGGERED_COUNT]] = order
@@ -88,7 +91,7 @@ def _look_through(t, market, column, first, last, watched):
 
 
 @kernel
-def as_commands(t, rows, commands):
+def as_commands(t: Tables, rows: Table, commands: Table) -> None:
     """Turn collected orders into MARKET commands and remove them from where they waited.
 
     rows: (n,) rows of orders in order of execution; commands: (n, COMMAND_COLUMNS) zeros, written.

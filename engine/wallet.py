@@ -20,6 +20,7 @@ from .tables import (
     V_ISOLATED_ALLOWED,
     V_MARKETS,
     V_POCKETS_AT,
+    Tables,
 )
 
 OK = int(Result.OK)
@@ -27,7 +28,7 @@ MARGIN = int(Result.MARGIN)
 AMOUNT = int(Result.AMOUNT)
 MODE = int(Result.MODE)
 DEPOSIT = int(Code.DEPOSIT)
-WITHDRAWAL = int(Code.WITHDRAW)
+WITHDRAW = int(Code.WITHDRAW)
 MARGIN_IN = int(Code.MARGIN_IN)
 MARGIN_OUT = int(Code.MARGIN_OUT)
 AMOUNT_MAX_ATOMS = 2**53
@@ -36,7 +37,7 @@ PPM = 1_000_000
 
 
 @kernel
-def deposit(t, account, amount):
+def deposit(t: Tables, account: int, amount: int) -> int:
     """Bring money in from outside."""
     outside = t.venue[V_ACCOUNTS] + OUTSIDE
     if amount < 1 or amount > AMOUNT_MAX_ATOMS or amount - balance_atoms(t, outside) > MONEY_MAX_ATOMS:
@@ -46,18 +47,18 @@ def deposit(t, account, amount):
 
 
 @kernel
-def withdraw(t, account, amount):
+def withdraw(t: Tables, account: int, amount: int) -> int:
     """Take money out, as far as balance and free collateral go."""
     if amount < 1 or amount > AMOUNT_MAX_ATOMS:
         return AMOUNT
     if min(free_collateral_atoms(t, account, NONE, 0), balance_atoms(t, account)) < amount:
         return MARGIN
-    post(t, account, t.venue[V_ACCOUNTS] + OUTSIDE, amount, WITHDRAWAL, 0)
+    post(t, account, t.venue[V_ACCOUNTS] + OUTSIDE, amount, WITHDRAW, 0)
     return OK
 
 
 @kernel
-def move_margin(t, account, market, amount):
+def move_margin(t: Tables, account: int, market: int, amount: int) -> int:
     """Move money between the cross unit and the pocket of an isolated market (R-O10)."""
     row = account * t.venue[V_MARKETS] + market
     if amount == 0 or amount > AMOUNT_MAX_ATOMS or amount < -AMOUNT_MAX_ATOMS:
@@ -74,11 +75,12 @@ def move_margin(t, account, market, amount):
     if balance_atoms(t, pocket) < -amount or equity_atoms(t, pocket) + amount < need:
         return MARGIN
     post(t, pocket, account, -amount, MARGIN_OUT, 0)
+    assert balance_atoms(t, pocket) >= 0
     return OK
 
 
 @kernel
-def set_leverage(t, account, market, initial_ppm):
+def set_leverage(t: Tables, account: int, market: int, initial_ppm: int) -> int:
     """Set the trader's own initial margin rate in a market (R-O11)."""
     if initial_ppm < 0 or initial_ppm > PPM:
         return AMOUNT
@@ -94,7 +96,7 @@ def set_leverage(t, account, market, initial_ppm):
 
 
 @kernel
-def set_mode(t, account, market, isolated):
+def set_mode(t: Tables, account: int, market: int, isolated: int) -> int:
     """Choose cross or isolated margin for a market without position or orders (R-O11)."""
     if isolated != 0 and isolated != 1:
         return AMOUNT

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import deleverage, rounds, takeover
-from .commands import C_CAUSE, CAUSE_DISPOSAL, FLAG_FORCED, FLAG_IOC, FLAG_REDUCE_ONLY, Kind, batch
+from .commands import C_CAUSE, CAUSE_DISPOSAL, FLAG_FORCED, FLAG_IOC, FLAG_REDUCE_ONLY, Column, Kind, batch
 from .contract import bankruptcy_ticks
 from .distress import is_distressed
 from .ledger import balance_atoms
@@ -87,6 +87,7 @@ def run(venue: Venue) -> Rounds:
         used = _Round(venue, due, orders_left).play()
         orders_left -= used
         sent += used
+        assert orders_left >= 0
         unmoved = (before == _lots(venue, due)).all(axis=1)
         idle.update(due[unmoved, S_UNIT].tolist())
         if fund_due and (fund_before == _lots(venue, np.array([[venue.fund_unit]]))).all():
@@ -142,6 +143,7 @@ class _Round:
         self.orders_of_unit = room[treated]
         self.units = np.ascontiguousarray(self.due[:, S_UNIT])
         self.refused: set[int] = set()
+        assert len(np.unique(self.units)) == len(self.units), "a unit is treated once a round"
 
     def _goes_straight(self, due: Rows) -> NDArray[np.bool_]:
         """Say which units skip the book because they are under the backstop threshold (R-W6)."""
@@ -174,9 +176,7 @@ class _Round:
         limit = dict(zip(self.units[booked].tolist(), self.orders_of_unit[booked].tolist(), strict=True))
         rows = rows[[_counts_down(limit, unit) for unit in rows[:, K_UNIT].tolist()]]
         proposal = self.rule.propose(self._distressed(rows))
-        assert (proposal.lots >= 1).all() and (proposal.lots <= np.abs(rows[:, K_LOTS])).all(), (
-            "propose 1 .. |lots|"
-        )
+        assert (proposal.lots >= 1).all() and (proposal.lots <= np.abs(rows[:, K_LOTS])).all(), "propose 1 .. |lots|"
         self.t.units[rows[proposal.partial, K_UNIT], U_COOLDOWN_STEP] = self.venue.step
         self.venue.execute(self._forced_orders(rows, proposal.lots), forced=True)
         return len(rows)
@@ -243,9 +243,7 @@ def _counts_down(limit: dict[int, int], unit: int) -> bool:
     return limit[unit] >= 0
 
 
-def forced_orders(
-    account: object, market: object, side: Rows, lots: Rows, price: object, cause: object
-) -> Rows:
+def forced_orders(account: Column, market: Column, side: Rows, lots: Rows, price: Column, cause: Column) -> Rows:
     """Return immediate-or-cancel, reduce-only LIMIT commands marked as forced, with their cause."""
     commands = batch(
         len(lots), account=account, market=market, kind=Kind.LIMIT, side=side, lots=lots, price_ticks=price,
@@ -275,5 +273,6 @@ def _dispose(venue: Venue) -> int:
         size = np.array([-(-abs(lots) * rule.disposal_share_ppm // PPM)])
         side = np.array([-1 if lots > 0 else 1])
         venue.execute(forced_orders(fund, market, side, size, price, CAUSE_DISPOSAL), forced=True)
+        assert size[0] <= abs(lots)
         sent += 1
     return sent

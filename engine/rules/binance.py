@@ -58,9 +58,7 @@ _BTC = _tiers(
     800 * _M,
     1_200 * _M,
 )
-_ETH = _tiers(
-    0, 50 * _K, 600 * _K, 3 * _M, 12 * _M, 50 * _M, 65 * _M, 150 * _M, 320 * _M, 400 * _M, 530 * _M, 800 * _M
-)
+_ETH = _tiers(0, 50 * _K, 600 * _K, 3 * _M, 12 * _M, 50 * _M, 65 * _M, 150 * _M, 320 * _M, 400 * _M, 530 * _M, 800 * _M)
 
 BINANCE_USDM = RuleSet(
     name="binance-usdm",
@@ -101,9 +99,7 @@ BINANCE_USDM = RuleSet(
         disposal_interval_s=10,
         disposal_range_ppm=10_000,
     ),
-    deleveraging=Deleveraging(
-        trigger="fund_empty", rank="pnl_margin", price="bankruptcy", cancel_orders=True
-    ),
+    deleveraging=Deleveraging(trigger="fund_empty", rank="pnl_margin", price="bankruptcy", cancel_orders=True),
     socialisation=Socialisation(rule="none"),
     charges=Charges(
         maker_ppm=200,
@@ -122,9 +118,7 @@ BINANCE_USDM = RuleSet(
     rounding=Rounding(requirement="up", fee="up", bankruptcy_price="inward"),
 )
 
-_TIERS = (
-    "bracket table of the venue's interface kept in freqtrade/freqtrade@c9ae5e1, binance_leverage_tiers.json"
-)
+_TIERS = "bracket table of the venue's interface kept in freqtrade/freqtrade@c9ae5e1, binance_leverage_tiers.json"
 _INFO = "stored answer of GET /fapi/v1/exchangeInfo, BTCUSDT"
 _INFO_DATE = "2024-03-28"
 _PROTOCOLS = "FAQ 360033525271 (futures liquidation protocols)"
@@ -225,8 +219,7 @@ SOURCES: dict[str, Source] = {
         "insurance.warehouse_leverage",
     ),
     **choose(
-        "FAQ 360033525371 (insurance fund): positions are offloaded onto the market slowly; no numbers are "
-        "published",
+        "FAQ 360033525371 (insurance fund): positions are offloaded onto the market slowly; no numbers are published",
         "insurance.disposal_share_ppm",
         "insurance.disposal_interval_s",
         "insurance.disposal_range_ppm",
@@ -278,8 +271,7 @@ SOURCES: dict[str, Source] = {
     ),
     **cite("value of the position at the mark price", "2024", "memory", "charges.funding.notional"),
     **cite(
-        f"{_INFO}: PERCENT_PRICE 0.95 to 1.05, marketTakeBound 0.05 (the venue bounds the aggressive "
-        "side only)",
+        f"{_INFO}: PERCENT_PRICE 0.95 to 1.05, marketTakeBound 0.05 (the venue bounds the aggressive side only)",
         _INFO_DATE,
         "read",
         "halts.collar_ppm",

@@ -30,6 +30,7 @@ class Funding(Rule):
         premium = premium_sum_ppb // samples if samples else 0
         correction = max(-self.clamp_ppb, min(self.clamp_ppb, self.interest_ppb - premium))
         rate = (premium + correction) * self.interval_s // self.period_s
+        assert abs(correction) <= self.clamp_ppb
         return max(-self.cap_ppb, min(self.cap_ppb, rate))
 
 
@@ -48,7 +49,5 @@ class Charges(Rule):
     @model_validator(mode="after")
     def _venue_does_not_pay_for_trading(self) -> Charges:
         if self.maker_ppm + self.taker_ppm < 0:
-            raise ValueError(
-                f"maker_ppm + taker_ppm must not be negative (got {self.maker_ppm} + {self.taker_ppm})"
-            )
+            raise ValueError(f"maker_ppm + taker_ppm must not be negative (got {self.maker_ppm} + {self.taker_ppm})")
         return self

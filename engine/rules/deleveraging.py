@@ -43,5 +43,6 @@ class Deleveraging(Rule):
             return gain * np.where(solvent, holders.maintenance_atoms / equity, 0.0)
         cost = np.abs(holders.cost_atoms).astype(np.float64)
         value = holders.value_atoms.astype(np.float64)
+        assert (holders.lots != 0).all()
         ratio = np.where(holders.lots > 0, value / np.maximum(cost, 1.0), cost / np.maximum(value, 1.0))
         return ratio * np.where(solvent, value / equity, 0.0)

@@ -38,11 +38,7 @@ def quantity(path: str, value: Plain) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list):
-        return (
-            "; ".join(_tier(row) for row in value)
-            if path.startswith("margin.")
-            else ", ".join(map(str, value))
-        )
+        return "; ".join(_tier(row) for row in value) if path.startswith("margin.") else ", ".join(map(str, value))
     if isinstance(value, dict):
         return "none" if not value else ", ".join(value)
     if isinstance(value, str):

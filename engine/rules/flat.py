@@ -26,9 +26,7 @@ def fields(rules: RuleSet) -> dict[str, Plain]:
 def _flatten(table: dict[str, Plain], prefix: str = "") -> dict[str, Plain]:
     found: dict[str, Plain] = {}
     for key, value in table.items():
-        below = (
-            _flatten(value, f"{prefix}{key}.") if isinstance(value, dict) and value else {prefix + key: value}
-        )
+        below = _flatten(value, f"{prefix}{key}.") if isinstance(value, dict) and value else {prefix + key: value}
         assert not below.keys() & found.keys(), f"two fields are called {prefix}{key}"
         found.update(below)
     return found

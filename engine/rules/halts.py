@@ -19,4 +19,5 @@ class Halts(Rule):
             return 1, price_max_ticks - 1
         low = -(-mark_ticks * (PPM - self.collar_ppm) // PPM)
         high = mark_ticks * (PPM + self.collar_ppm) // PPM
+        assert low <= mark_ticks <= high
         return max(1, low), min(price_max_ticks - 1, high)

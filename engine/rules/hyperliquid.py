@@ -33,9 +33,7 @@ def _tiers(*brackets: tuple[int, int]) -> tuple[Tier, ...]:
         )
         for floor, leverage in brackets
     )
-    assert all(abs(2 * tier.maintenance_ppm - tier.initial_ppm) <= 1 for tier in tiers), (
-        "half of initial margin"
-    )
+    assert all(abs(2 * tier.maintenance_ppm - tier.initial_ppm) <= 1 for tier in tiers), "half of initial margin"
     return tiers
 
 
@@ -122,9 +120,7 @@ SOURCES: dict[str, Source] = {
         date="2026",
     ),
     **_docs("trading/order-book", "matched in price-time priority", "matching.priority", date="2026"),
-    **_docs(
-        "trading/self-trade-prevention", "the resting order is cancelled", "matching.self_trade", date="2026"
-    ),
+    **_docs("trading/self-trade-prevention", "the resting order is cancelled", "matching.self_trade", date="2026"),
     **_docs(
         "trading/margin-tiers",
         "10x to 20M, 5x above: the table of AAVE, ADA, AVAX, DOGE, LINK, NEAR, SUI and others, "
@@ -170,9 +166,7 @@ SOURCES: dict[str, Source] = {
     ),
     **choose("a venue that acts; false is its counterfactual", "liquidation.act"),
     **_docs("trading/liquidations", "account equity below maintenance margin", "liquidation.trigger"),
-    **_docs(
-        "trading/liquidations", "market orders to the book first", "liquidation.stage", "liquidation.price"
-    ),
+    **_docs("trading/liquidations", "market orders to the book first", "liquidation.stage", "liquidation.price"),
     **choose("not used with size = share", "liquidation.target_ppm"),
     **_docs(
         "trading/liquidations",
@@ -213,9 +207,7 @@ SOURCES: dict[str, Source] = {
         "insurance.disposal_interval_s",
         "insurance.disposal_range_ppm",
     ),
-    **_docs(
-        "trading/auto-deleveraging", "account or isolated position value below zero", "deleveraging.trigger"
-    ),
+    **_docs("trading/auto-deleveraging", "account or isolated position value below zero", "deleveraging.trigger"),
     **_docs("trading/auto-deleveraging", "mark / entry x notional / account value", "deleveraging.rank"),
     **_docs(
         "trading/auto-deleveraging",
@@ -228,9 +220,7 @@ SOURCES: dict[str, Source] = {
         "a user without positions never shares a loss; no other sharing is documented",
         "socialisation.rule",
     ),
-    **_docs(
-        "trading/fees", "tier 0: 0.015 % and 0.045 %", "charges.maker_ppm", "charges.taker_ppm", date="2026"
-    ),
+    **_docs("trading/fees", "tier 0: 0.015 % and 0.045 %", "charges.maker_ppm", "charges.taker_ppm", date="2026"),
     **_docs("trading/liquidations", "no clearance fee", "charges.liquidation_ppm"),
     **_docs(
         "trading/funding",

@@ -8,7 +8,7 @@ from .base import ATOMS_PER_QUOTE, PPM, Rule
 
 
 class Insurance(Rule):
-    """Insurance fund: start, floor, cap per event, what it may warehouse and how it disposes of it (R-W5, R-W8, R-W11)."""
+    """Insurance fund: start, floor, cap per event, warehouse and disposal (R-W5, R-W8, R-W11)."""
 
     initial_quote: int = Field(default=1_000_000, ge=0, le=10**12)
     """Balance at the start, in quote units."""
@@ -43,6 +43,7 @@ class Insurance(Rule):
 
     def accepts(self, loss_atoms: int, equity_atoms: int, warehouse_after_atoms: int) -> bool:
         """Say whether the fund takes a position over, from its loss at mark and its state (R-W5)."""
+        assert loss_atoms >= 0 and warehouse_after_atoms >= 0
         room = equity_atoms - loss_atoms - self.floor_atoms
         capped = self.cap_per_event_quote > 0 and loss_atoms > self.cap_per_event_atoms
         return not capped and room >= 0 and warehouse_after_atoms <= self.warehouse_leverage * room

@@ -51,9 +51,7 @@ def load_rules(spec: str) -> RuleSet:
     for reform in reforms:
         path, equals, raw = reform.partition("=")
         if not equals or not path.strip():
-            raise RuleError(
-                f"{spec}: a reform is written key=value, e.g. margin.leverage_max=5 (got {reform!r})"
-            )
+            raise RuleError(f"{spec}: a reform is written key=value, e.g. margin.leverage_max=5 (got {reform!r})")
         set_value(data, path.strip(), raw)
     return _validate(data, head)
 
@@ -97,9 +95,7 @@ def replace(base: RuleSet, changes: Mapping[str, object], name: str = "") -> Rul
     that would load it. Nothing is modified. Raises RuleError.
     """
     data: dict[str, Any] = plain(base)
-    data["name"] = name or ",".join(
-        [base.name, *(f"{path}={_word(value)}" for path, value in changes.items())]
-    )
+    data["name"] = name or ",".join([base.name, *(f"{path}={_word(value)}" for path, value in changes.items())])
     for path, value in changes.items():
         _assign(data, path, value)
     return _validate(data, base.name)
@@ -216,9 +212,7 @@ def _assign(data: dict[str, Any], path: str, value: object) -> None:
             place[key] = {}
         place = place[_item(place, key, path)] if isinstance(place, list) else place[key]
         if not isinstance(place, dict | list):
-            raise RuleError(
-                f"{path}: {'.'.join(parents[:depth])} is a value, it has no key {path.split('.')[depth]!r}"
-            )
+            raise RuleError(f"{path}: {'.'.join(parents[:depth])} is a value, it has no key {path.split('.')[depth]!r}")
     if isinstance(place, list):
         place[_item(place, last, path)] = value
     else:

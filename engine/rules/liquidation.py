@@ -83,6 +83,7 @@ class Liquidation(Rule):
             return Proposal(self._lots_to_target(rows, held), none)
         whole = (rows.value_atoms <= self.full_below_quote * ATOMS_PER_QUOTE) | rows.in_cooldown
         part = -(-(held * self.share_ppm) // PPM)
+        assert (part <= held).all()
         return Proposal(np.where(whole, held, part), ~whole)
 
     def _lots_to_target(self, rows: Distressed, held: NDArray[np.int64]) -> NDArray[np.int64]:

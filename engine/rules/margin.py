@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -34,7 +35,7 @@ def check_tiers(tiers: tuple[Tier, ...]) -> None:
         raise ValueError("at least one tier is needed, the first with floor_quote = 0")
     if tiers[0].floor_quote != 0:
         raise ValueError(f"the first tier must start at floor_quote = 0 (got {tiers[0].floor_quote})")
-    for lower, upper in zip(tiers, tiers[1:], strict=False):
+    for lower, upper in pairwise(tiers):
         if upper.floor_quote <= lower.floor_quote:
             raise ValueError(
                 f"tiers overlap: floor_quote {upper.floor_quote} follows {lower.floor_quote}; floors must rise"
@@ -80,6 +81,7 @@ class Margin(Rule):
         for tier in self.markets.get(symbol, self.tiers):
             floor = tier.floor_quote * ATOMS_PER_QUOTE
             deduction += floor * (tier.maintenance_ppm - before) // PPM
+            assert deduction >= 0
             before = tier.maintenance_ppm
             rows.append((floor, max(least, tier.initial_ppm), tier.maintenance_ppm, deduction))
         return rows

@@ -48,6 +48,7 @@ class Mark(Rule):
     def mark_ticks(self, inputs: MarkInputs, price_max_ticks: int) -> int:
         """Return the mark price in ticks, 1 .. price_max_ticks - 1 (R-P3)."""
         values = sorted(component_ticks(name, inputs) for name in self.components)
+        assert values[0] <= values[len(values) // 2] <= values[-1]
         return max(1, min(price_max_ticks - 1, values[len(values) // 2]))
 
 

@@ -72,9 +72,7 @@ def line_numbers(text: str) -> dict[Place, int]:
     inside inline tables are not found, and a multi-line string that looks like TOML is taken for it.
     """
     found: dict[Place, int] = {}
-    arrays: dict[
-        Place, int
-    ] = {}  # path of an array of tables, or of an open array -> number of its last item
+    arrays: dict[Place, int] = {}  # path of an array of tables, or of an open array -> number of its last item
     table: Place = ()
     array, depth = (), 0  # type: tuple[Place, int]
     for number, line in enumerate(text.splitlines(), start=1):
@@ -127,9 +125,7 @@ def _locate(model: type[BaseModel], location: Sequence[int | str]) -> tuple[Plac
     keys: list[str] = []
     for element in location:
         kind = _bare(kind)
-        if isinstance(
-            kind, tuple
-        ):  # a choice of tables: here pydantic names the chosen one, which no file does
+        if isinstance(kind, tuple):  # a choice of tables: here pydantic names the chosen one, which no file does
             kind = next((member for member in kind if _is_called(member, element)), None)
             continue
         keys = list(kind.model_fields) if _is_model(kind) else []
@@ -157,9 +153,7 @@ def _is_called(member: Any, tag: int | str) -> bool:
     """Say whether pydantic calls this member of a union `tag`: by its class, or a key with a fixed value."""
     if not _is_model(member):
         return bool(getattr(member, "__name__", None) == tag)
-    fixed = [
-        field.annotation for field in member.model_fields.values() if get_origin(field.annotation) is Literal
-    ]
+    fixed = [field.annotation for field in member.model_fields.values() if get_origin(field.annotation) is Literal]
     return member.__name__ == tag or any(tag in get_args(annotation) for annotation in fixed)
 
 

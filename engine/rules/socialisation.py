@@ -26,4 +26,6 @@ class Socialisation(Rule):
         shares = [covered * profit // total for profit in profits_atoms]
         for i in range(covered - sum(shares)):
             shares[i] += 1
+        assert sum(shares) == covered
+        assert all(share <= profit for share, profit in zip(shares, profits_atoms, strict=True))
         return shares

@@ -55,9 +55,7 @@ TEXTBOOK = RuleSet(
         disposal_interval_s=10,
         disposal_range_ppm=10_000,
     ),
-    deleveraging=Deleveraging(
-        trigger="fund_empty", rank="pnl_margin", price="bankruptcy", cancel_orders=True
-    ),
+    deleveraging=Deleveraging(trigger="fund_empty", rank="pnl_margin", price="bankruptcy", cancel_orders=True),
     socialisation=Socialisation(rule="winners"),
     charges=Charges(
         maker_ppm=200,
@@ -98,9 +96,7 @@ SOURCES: dict[str, Source] = {
     ),
     **choose("not used with size = full", "liquidation.target_ppm", "liquidation.share_ppm"),
     **choose("not used with size = full", "liquidation.full_below_quote", "liquidation.cooldown_s"),
-    **choose(
-        "what the book does not take the fund takes", "liquidation.leftover", "liquidation.seize_margin"
-    ),
+    **choose("what the book does not take the fund takes", "liquidation.leftover", "liquidation.seize_margin"),
     **choose("no backstop accounts", "liquidation.backstop_ppm"),
     **choose("an engine as fast as the step", "liquidation.latency_s", "liquidation.orders_per_step_max"),
     **choose("bounds a step; more is reported as an unfinished cascade", "liquidation.rounds_max"),
@@ -119,9 +115,7 @@ SOURCES: dict[str, Source] = {
     **choose("nobody gains or loses beyond the bankrupt's margin", "deleveraging.price"),
     **choose("the counterparty starts afresh", "deleveraging.cancel_orders"),
     **choose("the last layer, so that no bad debt is left to nobody", "socialisation.rule"),
-    **choose(
-        "0.02 % and 0.05 %: what large venues charge newcomers", "charges.maker_ppm", "charges.taker_ppm"
-    ),
+    **choose("0.02 % and 0.05 %: what large venues charge newcomers", "charges.maker_ppm", "charges.taker_ppm"),
     **choose("half a percent, so that the fund also earns", "charges.liquidation_ppm"),
     **choose(
         "the usual eight-hour perpetual: 0.01 % interest, 0.05 % clamp; the cap is a round 0.75 %",

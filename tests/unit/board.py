@@ -78,9 +78,7 @@ class Board:
         return View(self.tables, self.rules, self.symbols, step, 1, history, np.full(markets, volatility_ppm))
 
 
-def make(
-    kind: type[Cohort], traders: int = 1, *, first_row: int = 0, seed: int = 7, **numbers: object
-) -> Cohort:
+def make(kind: type[Cohort], traders: int = 1, *, first_row: int = 0, seed: int = 7, **numbers: object) -> Cohort:
     rows = np.arange(first_row, first_row + traders)
     parameters = kind.Parameters(**numbers) if numbers else None
     return kind(mesa.Model(), kind.__name__.lower(), rows, rows * 11 + 5, seed, parameters)
