@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 from .kernel import kernel
-from .tables import V_CHAIN, V_EVENT_COUNT, V_ORDERS_PER_ACCOUNT_MAX, V_SEQUENCE, V_STEP, Tables
+from .tables import V_CHAIN, V_EVENT_COUNT, V_EVENTS_MAX, V_ORDERS_PER_ACCOUNT_MAX, V_SEQUENCE, V_STEP, Tables
 
 EVENTS_PER_MATCH = 64
 
@@ -92,7 +92,7 @@ def record(
     """Append one event and chain it. Modifies `events` and the counters in `venue`."""
     venue, events = t.venue, t.events
     n = venue[V_EVENT_COUNT]
-    assert n < events.shape[0], "the event buffer is full: a kernel went on without room"
+    assert n < venue[V_EVENTS_MAX], "the event buffer is full: a kernel went on without room"
     events[n, E_SEQUENCE] = venue[V_SEQUENCE]
     events[n, E_STEP] = venue[V_STEP]
     events[n, E_KIND] = kind
@@ -115,4 +115,4 @@ def record(
 @kernel
 def has_room(t: Tables) -> bool:
     """Say whether the buffer still holds whatever one match, cancellation of all orders, or posting may write."""
-    return t.events.shape[0] - t.venue[V_EVENT_COUNT] > t.venue[V_ORDERS_PER_ACCOUNT_MAX] + EVENTS_PER_MATCH
+    return t.venue[V_EVENTS_MAX] - t.venue[V_EVENT_COUNT] > t.venue[V_ORDERS_PER_ACCOUNT_MAX] + EVENTS_PER_MATCH

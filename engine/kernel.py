@@ -16,6 +16,9 @@ from typing import TypeVar, cast
 import numba
 from numba import config
 
+if not config.DISABLE_JIT:
+    from . import handles  # noqa: F401  (teaches numba the type of `Tables`)
+
 F = TypeVar("F", bound=Callable[..., object])
 
 

@@ -25,8 +25,8 @@ def words_needed(ticks: int) -> int:
 
 @kernel
 def _storey_words(occupied: Table, market: int) -> int:
-    """Return the words of storey 0, kept in the last word of the row."""
-    return occupied[market, occupied.shape[1] - 1]
+    """Return the words of storey 0, kept in the first word of the row."""
+    return occupied[market, 0]
 
 
 @kernel
@@ -77,7 +77,7 @@ def _highest_bit(word: int) -> int:
 def occupy(occupied: Table, market: int, tick: int) -> None:
     """Mark a tick as occupied."""
     assert 0 <= tick < _storey_words(occupied, market) * BITS
-    base = 0
+    base = 1
     words = _storey_words(occupied, market)
     for _ in range(STOREYS):
         occupied[market, base + (tick >> SHIFT)] |= 1 << (tick & (BITS - 1))
@@ -90,7 +90,7 @@ def occupy(occupied: Table, market: int, tick: int) -> None:
 def clear(occupied: Table, market: int, tick: int) -> None:
     """Mark a tick as empty."""
     assert 0 <= tick < _storey_words(occupied, market) * BITS
-    base = 0
+    base = 1
     words = _storey_words(occupied, market)
     for _ in range(STOREYS):
         word = base + (tick >> SHIFT)
@@ -105,7 +105,7 @@ def clear(occupied: Table, market: int, tick: int) -> None:
 @kernel
 def next_above(occupied: Table, market: int, tick: int) -> int:
     """Return the lowest occupied tick above `tick`, or NONE."""
-    base = 0
+    base = 1
     words = _storey_words(occupied, market)
     for storey in range(STOREYS):
         word = tick >> SHIFT
@@ -121,7 +121,7 @@ def next_above(occupied: Table, market: int, tick: int) -> int:
 @kernel
 def next_below(occupied: Table, market: int, tick: int) -> int:
     """Return the highest occupied tick below `tick`, or NONE."""
-    base = 0
+    base = 1
     words = _storey_words(occupied, market)
     for storey in range(STOREYS):
         word = tick >> SHIFT
@@ -137,7 +137,7 @@ def next_below(occupied: Table, market: int, tick: int) -> int:
 @kernel
 def _storey_base(occupied: Table, market: int, storey: int) -> int:
     """Return where a storey begins in the row."""
-    base = 0
+    base = 1
     words = _storey_words(occupied, market)
     for _ in range(storey):
         base += words

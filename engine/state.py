@@ -49,6 +49,7 @@ from .tables import (
     V_CALL_PPM,
     V_COLLAR_PPM,
     V_EVENT_COUNT,
+    V_EVENTS_MAX,
     V_FREE_ORDERS,
     V_FUND_CAP_ATOMS,
     V_FUND_FLOOR_ATOMS,
@@ -117,6 +118,7 @@ def allocate(
         events=table(events_max, EVENT_COLUMNS),
     )
     _fill_venue(t.venue, rules, traders, count, NONE if pocket_rows == 0 else traders + VENUE_UNITS, journal)
+    t.venue[V_EVENTS_MAX] = events_max
     t.venue[V_FREE_ORDERS] = orders_max + 1
     t.units[:, U_SINCE_STEP] = NONE
     t.units[:, U_COOLDOWN_STEP] = LONG_AGO
@@ -127,7 +129,7 @@ def allocate(
     t.orders[:, O_NEXT] = np.append(np.arange(1, orders_max + 1), NONE)
     t.levels[:, :, L_HEAD] = NONE
     t.levels[:, :, L_TAIL] = NONE
-    t.occupied[:, -1] = -(-price_max // 32)
+    t.occupied[:, 0] = -(-price_max // 32)
     first_tier = 0
     for row, market in enumerate(markets):
         _fill_market(t.markets[row], market, tiers[row], first_tier, first_index_ticks[row])
@@ -224,13 +226,13 @@ def digest(t: Tables) -> str:
 
 def snapshot(t: Tables) -> dict[str, NDArray[np.int64]]:
     """Return a copy of all tables by name; the events still in the buffer are part of it."""
-    return {name: array.copy() for name, array in t._asdict().items()}
+    return {name: array.copy() for name, array in t.as_dict().items()}
 
 
 def restore(t: Tables, saved: dict[str, NDArray[np.int64]]) -> None:
     """Put a snapshot back into tables of the same shape; raise ValueError if the shapes differ."""
-    for name, array in t._asdict().items():
+    for name, array in t.as_dict().items():
         if saved[name].shape != array.shape:
             raise ValueError(f"snapshot does not fit: {name} has shape {saved[name].shape}, the venue {array.shape}")
-    for name, array in t._asdict().items():
+    for name, array in t.as_dict().items():
         array[...] = saved[name]

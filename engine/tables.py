@@ -7,8 +7,6 @@ call and quick when interpreted; see docs/decisions/0002-tables.md. `NONE` (-1) 
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -159,37 +157,69 @@ V_CALLS = 29  # margin calls sent
 V_CAUSE = 30  # liquidation behind the order being matched, 0 if none
 V_TAKER = 31  # order being matched when the event buffer was full, NONE otherwise
 V_FORCING = 32  # 1 while the engine's own commands are executed; only then FLAG_FORCED is allowed
-VENUE_COLUMNS = 33
+V_EVENTS_MAX = 33  # fixed: rows of `events`
+VENUE_COLUMNS = 34
 
 
-class Tables(NamedTuple):
-    """All state of one venue; every array is int64. Kernels take the few tables they need."""
+SHAPES: dict[str, tuple[str, ...]] = {
+    "venue": ("VENUE_COLUMNS",),
+    "markets": ("M", "MARKET_COLUMNS"),
+    "tiers": ("tiers of all markets", "TIER_COLUMNS"),
+    "units": ("units", "UNIT_COLUMNS"),
+    "accounts": ("A + 1", "ACCOUNT_COLUMNS"),
+    "positions": ("(A + 1) * M", "POSITION_COLUMNS"),
+    "orders": ("orders_max + 1", "ORDER_COLUMNS"),
+    "levels": ("M", "price_max_ticks", "LEVEL_COLUMNS"),
+    "occupied": ("M", "words"),  # bit map of the occupied levels, see occupancy.py
+    "triggers": ("M", "price_max_ticks", "TRIGGER_COLUMNS"),
+    "touched": ("units",),  # rows of `units` that traded or moved money since the last look
+    "listed": ("units",),  # rows of distressed units
+    "triggered": ("orders_max + 1",),  # waiting orders collected for execution
+    "events": ("events_max", "EVENT_COLUMNS"),  # see events.py
+}
+TABLE_NAMES = tuple(SHAPES)
+DIRECTORY_WORDS = 4  # a table's entry in the directory: address of its first cell, then its lengths
+
+
+class Tables:
+    """All state of one venue: every table a C-ordered int64 array of the shape in `SHAPES`, never replaced.
+
+    `address` is that of a directory with the address and lengths of every table; compiled kernels see nothing else
+    (handles.py).
+    """
 
     venue: Table
-    """(VENUE_COLUMNS,)"""
     markets: Table
-    """(M, MARKET_COLUMNS)"""
     tiers: Table
-    """(rows, TIER_COLUMNS)"""
     units: Table
-    """(units, UNIT_COLUMNS)"""
     accounts: Table
-    """(A + 1, ACCOUNT_COLUMNS)"""
     positions: Table
-    """((A + 1) * M, POSITION_COLUMNS)"""
     orders: Table
-    """(orders_max, ORDER_COLUMNS)"""
     levels: Table
-    """(M, price_max_ticks, LEVEL_COLUMNS)"""
     occupied: Table
-    """(M, words): bit map of the occupied levels, three storeys of 32-bit words"""
     triggers: Table
-    """(M, price_max_ticks, TRIGGER_COLUMNS)"""
     touched: Table
-    """(units,): rows of `units` that traded or moved money since the last look"""
     listed: Table
-    """(units,): rows of distressed units"""
     triggered: Table
-    """(orders_max,): waiting orders collected for execution"""
     events: Table
-    """(events_max, EVENT_COLUMNS): see events.py"""
+
+    __slots__ = (*TABLE_NAMES, "_directory", "address")
+
+    def __init__(self, **tables: Table) -> None:
+        """Take over all tables by name; raises ValueError unless each is a C-ordered int64 array of its dimensions."""
+        if set(tables) != set(TABLE_NAMES):
+            raise ValueError(f"tables needed: {', '.join(TABLE_NAMES)} (got {', '.join(tables)})")
+        self._directory = np.zeros((len(TABLE_NAMES), DIRECTORY_WORDS), dtype=np.int64)
+        for i, name in enumerate(TABLE_NAMES):
+            table = tables[name]
+            sound = table.dtype == np.int64 and table.flags.c_contiguous and table.ndim == len(SHAPES[name])
+            if not sound:
+                raise ValueError(f"table {name} must be a C-ordered int64 array ({', '.join(SHAPES[name])})")
+            object.__setattr__(self, name, table)
+            self._directory[i, 0] = table.ctypes.data
+            self._directory[i, 1 : 1 + table.ndim] = table.shape
+        self.address = int(self._directory.ctypes.data)
+
+    def as_dict(self) -> dict[str, Table]:
+        """Return the tables by name; the arrays themselves, not copies."""
+        return {name: getattr(self, name) for name in TABLE_NAMES}
