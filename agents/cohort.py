@@ -201,7 +201,8 @@ class Cohort(mesa.Agent):
         """
         return self.limits(view, self.rows[wakers], market, leverage).room_lots(side)
 
-    # Commands. An argument is one value for all wakers, or one for each. Orders of no lots are left out.
+    # Commands. An argument is one value for all wakers, or one for each; fractions are cut off. Orders of no
+    # lots are left out.
 
     def limit(
         self,
@@ -296,13 +297,17 @@ class Cohort(mesa.Agent):
             kind=kind,
             market=market,
             side=side,
-            lots=lots,
+            lots=_whole(lots),
             flags=flags,
-            price_ticks=price_ticks,
-            trigger_ticks=trigger_ticks,
+            price_ticks=_whole(price_ticks),
+            trigger_ticks=_whole(trigger_ticks),
             tag=tag,
         )
         return commands[commands[:, C_LOTS] > 0]
+
+
+def _whole(value: NumberOrColumn) -> Ints:
+    return np.asarray(value, dtype=np.int64)
 
 
 def within(low: NumberOrColumn, value: NumberOrColumn, high: NumberOrColumn) -> Floats:

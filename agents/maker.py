@@ -173,7 +173,9 @@ class Maker(Cohort):
         price = first_ticks[:, np.newaxis] - side * step_ticks[:, np.newaxis] * level
         equity = np.maximum(limits.at.equity_atoms, 0)
         wanted = parameters.quote_leverage * equity / (limits.at.lot_atoms * view.markets)
-        total = np.minimum(wanted, limits.lots) * (1.0 - np.maximum(side * inventory, 0.0))
+        # Own orders are cancelled first; the side that reduces the inventory may always do so.
+        room = np.maximum(limits.lots - side * limits.at.lots, 0)
+        total = np.minimum(wanted, room) * (1.0 - np.maximum(side * inventory, 0.0))
         lots = (total[:, np.newaxis] * self.weights).astype(np.int64)
         inside = view.inside_collar(market[:, np.newaxis], price)
         return price, np.where(inside, lots, 0)

@@ -37,7 +37,6 @@ class CohortParameters(BaseModel):
         largest = self.wealth_quote_median * self.wealth_ratio_max
         if self.wealth_law != "equal" and largest > WEALTH_QUOTE_MAX:
             raise ValueError(
-                "wealth_quote_median x wealth_ratio_max must be at most "
-                f"{WEALTH_QUOTE_MAX:.0f} (got {largest:.0f})"
+                f"wealth_quote_median x wealth_ratio_max must be at most {WEALTH_QUOTE_MAX:.0f} (got {largest:.0f})"
             )
         return self

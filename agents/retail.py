@@ -222,10 +222,11 @@ class Retail(Cohort):
         wanted = np.ceil(limits.room_lots(side) * self.parameters.add_share)
         isolated = view.isolated(accounts, market)
         stake = self._stake(wakers, isolated)
-        # The profit in a pocket is equity, but only what is outside it can margin more.
-        outside = np.maximum(view.free_collateral_atoms(accounts), 0) * MARGIN_USED_MAX
-        payable = outside * self.columns["leverage"][wakers] / (stake * limits.at.lot_atoms)
-        wanted = np.where(isolated, np.minimum(wanted, payable), wanted)
+        if isolated.any():
+            # The profit in a pocket is equity, but only what is outside it can margin more.
+            outside = np.maximum(view.free_collateral_atoms(accounts), 0) * MARGIN_USED_MAX
+            payable = outside * self.columns["leverage"][wakers] / (stake * limits.at.lot_atoms)
+            wanted = np.where(isolated, np.minimum(wanted, payable), wanted)
         more = self._executable(view, market, side, wanted, limits)
         more = np.where(more * SMALLEST_ADD >= held, more, 0)
         after = np.where(more > 0, held + more, 0)
@@ -293,6 +294,8 @@ class Retail(Cohort):
         gain = margin * (parameters.profit_min + (parameters.profit_max - parameters.profit_min) * high)
         stop = np.rint(mark * (1.0 - side * loss)).astype(np.int64)
         goal = np.rint(mark * (1.0 + side * np.minimum(gain, DISTANCE_MAX))).astype(np.int64)
+        highest = view.price_max_ticks[market] - 1
+        stop, goal = np.minimum(stop, highest), np.minimum(goal, highest)
         return join(
             self.stop(wakers, market, -side, np.where(self.sets_stop[wakers], lots, 0), stop),
             self.take_profit(wakers, market, -side, np.where(self.takes_profit[wakers], lots, 0), goal),

@@ -124,7 +124,7 @@ def _fits(table: TableType, index: Any) -> bool:
     """Say whether an index names one cell."""
     if table.ndim == 1:
         return isinstance(index, types.Integer)
-    return isinstance(index, types.BaseTuple) and len(index) == table.ndim
+    return isinstance(index, types.BaseTuple) and len(index) == table.ndim  # type: ignore[attr-defined]
 
 
 def _cell(context: Any, builder: Any, table: TableType, entry: Any, index_type: Any, index: Any) -> Any:

@@ -18,7 +18,7 @@ from rich.table import Table
 from .errors import UserError, describe_os_error
 from .paired import METHOD, Row
 from .paired import compare as compare_runs
-from .runner import Finished, Progress, Simulate, Task, run_all
+from .runner import Finished, Progress, Simulate, Task, run_all, task
 from .summary import flat
 from .words import MEASURES, measure_words, written
 
@@ -40,7 +40,7 @@ def run_comparison(
     Returns the table of runs, one row per rule set and seed, and the comparison as one JSON object. The result does not
     depend on `jobs`. Raises UserError if no run succeeded, Interrupted on Ctrl-C.
     """
-    tasks = [Task(scenario, chosen, label, seed) for seed in seeds for label, chosen in rules]
+    tasks = [task(scenario, chosen, label, seed) for seed in seeds for label, chosen in rules]
     finished = run_all(tasks, folder, jobs, simulate, progress)
     if not finished.summaries:
         first = next(iter(finished.failures.values()))
@@ -58,10 +58,11 @@ def table_of(tasks: Sequence[Task], finished: Finished) -> pd.DataFrame:
     Nested objects become columns `outer.inner`; a count that only some runs have is 0 in the others.
     """
     rows = []
-    for task in sorted(tasks, key=lambda task: [t.label for t in tasks].index(task.label)):
-        summary = finished.summaries.get((task.label, task.seed))
+    labels = list(dict.fromkeys(one.label for one in tasks))
+    for one in sorted(tasks, key=lambda one: (labels.index(one.label), one.seed)):
+        summary = finished.summaries.get((one.label, one.seed))
         if summary is not None:
-            rows.append({**flat(summary), "rules": task.label, "seed": task.seed})
+            rows.append({**flat(summary), "rules": one.label, "seed": one.seed})
     first = ["rules", "seed", "digest"]
     columns = list(dict.fromkeys(key for row in rows for key in row if key not in first))
     frame = pd.DataFrame(rows, columns=first + columns)

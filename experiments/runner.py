@@ -43,20 +43,15 @@ Progress = Callable[[int, int], None]
 
 
 class Task(NamedTuple):
-    """One run to be made."""
+    """One run to be made; `task` makes one."""
 
     scenario: BaseModel
     rules: BaseModel
     label: str
     """Name of the rule set in tables."""
     seed: int
-
-    @property
-    def key(self) -> str:
-        """Name of the part file: a hash of what the result depends on."""
-        content = [self.scenario.model_dump(mode="json"), self.rules.model_dump(mode="json"), self.seed]
-        text = json.dumps([*content, source_hash()], sort_keys=True, ensure_ascii=True)
-        return hashlib.sha256(text.encode("ascii")).hexdigest()[:32]
+    key: str
+    """Name of the part file: a hash of what the result depends on."""
 
 
 class Finished(NamedTuple):
@@ -67,6 +62,13 @@ class Finished(NamedTuple):
     failures: dict[tuple[str, int], str]
     reused: int
     """How many summaries an earlier call had stored."""
+
+
+def task(scenario: BaseModel, rules: BaseModel, label: str, seed: int) -> Task:
+    """Return the task of one run. The hash is taken here, once: workers must not see another state of the sources."""
+    content = [scenario.model_dump(mode="json"), rules.model_dump(mode="json"), seed, source_hash()]
+    text = json.dumps(content, sort_keys=True, ensure_ascii=True)
+    return Task(scenario, rules, label, seed, hashlib.sha256(text.encode("ascii")).hexdigest()[:32])
 
 
 @lru_cache(maxsize=1)

@@ -385,9 +385,10 @@ def test_maker_skews_against_its_inventory() -> None:
 def test_maker_stops_quoting_the_side_that_would_pass_its_limit() -> None:
     board = Board()
     board.hold(0, 20_000)
-    bids, asks = quotes(board, inventory_leverage=2.0)
-    assert len(bids) == 0
-    assert len(asks) == 8
+    for leverage in (2.0, 0.1):
+        bids, asks = quotes(board, inventory_leverage=leverage)
+        assert len(bids) == 0
+        assert asks[:, C_LOTS].sum() == pytest.approx(2_500, abs=8), "the other side stays as it was"
 
 
 def test_maker_widens_with_volatility() -> None:
