@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from delever.engine.liquidation_price import liquidation_ticks_of
 from delever.engine.rules.base import PPM
 from delever.engine.rules.ruleset import RuleSet
 from delever.engine.tables import (
@@ -178,6 +179,12 @@ class View:
         position = self._positions(accounts, market)
         size = np.abs(position[:, P_LOTS]) * self.multiplier_atoms[market]
         return np.abs(position[:, P_COST_ATOMS]) // np.maximum(size, 1)
+
+    def liquidation_ticks(self, accounts: Ints, market: int) -> Ints:
+        """Return the liquidation price the venue displays, 0 without a position or a price that would do it (R-A9)."""
+        prices = np.zeros(len(accounts), dtype=np.int64)
+        liquidation_ticks_of(self.tables, np.ascontiguousarray(accounts, dtype=np.int64), market, prices)
+        return prices
 
     def bids_lots(self, accounts: Ints, market: IntegerOrColumn) -> Ints:
         """Return the resting buys that are not reduce-only."""

@@ -19,6 +19,7 @@ from .tables import (
     FLAG_LISTED,
     FLAG_LOOKED,
     FLAG_NOTICE,
+    FLAG_OWING,
     FLAG_TOUCHED,
     M_MARK_SEEN_TICKS,
     M_MARK_TICKS,
@@ -40,6 +41,7 @@ from .tables import (
     V_CALLS,
     V_LISTED_COUNT,
     V_MARKETS,
+    V_OWING_COUNT,
     V_STEP,
     V_TOUCHED_COUNT,
     Tables,
@@ -128,6 +130,8 @@ def _look_at(t: Tables, unit: int) -> None:
             row = account * venue[V_MARKETS] + market
             _unfile(t, row, market)
             has_lots = has_lots or t.positions[row, P_LOTS] != 0
+    if not has_lots:
+        _note_debt(t, unit)
     equity = equity_atoms(t, unit) if has_lots else 0
     maintenance = unit_maintenance_atoms(t, unit) if has_lots else 0
     distressed = has_lots and is_distressed(t, equity, maintenance)
@@ -151,6 +155,15 @@ def _look_at(t: Tables, unit: int) -> None:
     if has_lots and not distressed:
         noticed = units[unit, U_FLAGS] & FLAG_NOTICE != 0
         _file_unit(t, unit, account, equity - (maintenance if noticed else max(level, maintenance)))
+
+
+@kernel
+def _note_debt(t: Tables, unit: int) -> None:
+    """Put a flat unit that is below zero on the list of those owing (R-L1)."""
+    if balance_atoms(t, unit) < 0 and t.units[unit, U_FLAGS] & FLAG_OWING == 0:
+        t.units[unit, U_FLAGS] |= FLAG_OWING
+        t.owing[t.venue[V_OWING_COUNT]] = unit
+        t.venue[V_OWING_COUNT] += 1
 
 
 @kernel

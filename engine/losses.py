@@ -13,14 +13,14 @@ from .margin import equity_atoms, market_of, open_positions, owner_of, unrealise
 from .tables import (
     A_KEY,
     BAD_DEBT,
+    FLAG_OWING,
     NONE,
     P_ISOLATED,
-    U_CREDITS_ATOMS,
-    U_DEBITS_ATOMS,
+    U_FLAGS,
     V_ACCOUNTS,
     V_MARKETS,
+    V_OWING_COUNT,
     V_POCKETS_AT,
-    VENUE_UNITS,
     Table,
     Tables,
 )
@@ -53,13 +53,12 @@ def share(venue: Venue) -> None:
 
 
 def _flat_and_negative(venue: Venue) -> list[int]:
-    """Return trader units that are flat and below zero, by key and market, cross before pockets (R-L1)."""
+    """Empty the list of units owing; return those still flat and below zero, by key and market (R-L1)."""
     t = venue.tables
-    balances = t.units[:, U_CREDITS_ATOMS] - t.units[:, U_DEBITS_ATOMS]
-    below = np.flatnonzero(balances < 0)
-    accounts = int(t.venue[V_ACCOUNTS])
-    below = below[(below < accounts) | (below >= accounts + VENUE_UNITS)]
-    flat = [int(unit) for unit in below if open_positions(t, int(unit)) == 0]
+    owing = t.owing[: t.venue[V_OWING_COUNT]].copy()
+    t.venue[V_OWING_COUNT] = 0
+    t.units[owing, U_FLAGS] &= ~FLAG_OWING
+    flat = [unit for unit in owing.tolist() if balance_atoms(t, unit) < 0 and open_positions(t, unit) == 0]
     return sorted(flat, key=lambda unit: _place(venue, unit))
 
 

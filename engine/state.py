@@ -114,6 +114,7 @@ def allocate(
         triggers=np.full((count, price_max, TRIGGER_COLUMNS), NONE, dtype=np.int64),
         touched=table(unit_rows),
         listed=table(unit_rows),
+        owing=table(unit_rows),
         triggered=table(orders_max + 1),
         events=table(events_max, EVENT_COLUMNS),
     )

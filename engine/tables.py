@@ -27,6 +27,7 @@ UNIT_COLUMNS = 6
 FLAG_TOUCHED = 1  # traded or moved money since the last look
 FLAG_NOTICE = 2  # a margin call stands
 FLAG_LISTED = 4  # on the list of distressed units
+FLAG_OWING = 16  # on the list of flat units below zero
 FLAG_LOOKED = 8  # the mark reached a price at which the unit must be looked at
 
 # The venue's own units, counted from the fund's row A.
@@ -158,7 +159,8 @@ V_CAUSE = 30  # liquidation behind the order being matched, 0 if none
 V_TAKER = 31  # order being matched when the event buffer was full, NONE otherwise
 V_FORCING = 32  # 1 while the engine's own commands are executed; only then FLAG_FORCED is allowed
 V_EVENTS_MAX = 33  # fixed: rows of `events`
-VENUE_COLUMNS = 34
+V_OWING_COUNT = 34  # flat units found below zero in this step
+VENUE_COLUMNS = 35
 
 
 SHAPES: dict[str, tuple[str, ...]] = {
@@ -174,6 +176,7 @@ SHAPES: dict[str, tuple[str, ...]] = {
     "triggers": ("M", "price_max_ticks", "TRIGGER_COLUMNS"),
     "touched": ("units",),  # rows of `units` that traded or moved money since the last look
     "listed": ("units",),  # rows of distressed units
+    "owing": ("units",),  # rows of flat units below zero, until loss sharing
     "triggered": ("orders_max + 1",),  # waiting orders collected for execution
     "events": ("events_max", "EVENT_COLUMNS"),  # see events.py
 }
@@ -200,6 +203,7 @@ class Tables:
     triggers: Table
     touched: Table
     listed: Table
+    owing: Table
     triggered: Table
     events: Table
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import string
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from .paired import METHOD, Row
 from .paired import compare as compare_runs
 from .runner import Finished, Progress, Simulate, Task, run_all, task
 from .summary import flat
-from .words import MEASURES, measure_words, written
+from .words import MEASURES, letters, measure_words, written
 
 NOT_MEASURED = ("rules", "seed", "digest", "scenario", "events_chain")
 
@@ -132,17 +131,17 @@ def print_comparison(summary: dict[str, Any], console: Console) -> None:
     labels, seeds = summary["rules"], summary["seeds"]
     seeds_words = f"seed {seeds[0]}" if len(seeds) == 1 else f"{len(seeds)} seeds, {seeds[0]} to {seeds[-1]}"
     console.print(f"\n[bold]{summary['scenario']}[/bold], {seeds_words}", highlight=False)
-    letters = [f"{string.ascii_uppercase[n % 26]}{n // 26 or ''}" for n in range(len(labels))]
-    for letter, label in zip(letters, labels, strict=True):
+    names = letters(len(labels))
+    for letter, label in zip(names, labels, strict=True):
         console.print(f"  [bold]{letter}[/bold]  {label}", highlight=False)
     table = Table(box=box.SIMPLE, header_style="bold", pad_edge=False)
     table.add_column("measure", max_width=34)
     table.add_column("rules")
-    for name in ("median", "5 % to 95 %", f"difference to {letters[0]}", "95 % interval"):
+    for name in ("median", "5 % to 95 %", f"difference to {names[0]}", "95 % interval"):
         table.add_column(name, justify="right", no_wrap=True)
     for measure, by_rules in summary["measures"].items():
         if not measure.startswith("refusals."):
-            _add_measure(table, measure, [by_rules[label] for label in labels], letters)
+            _add_measure(table, measure, [by_rules[label] for label in labels], names)
     console.print(table)
     console.print(
         f"Median and 5th to 95th percentile over seeds; differences are paired by seed: {METHOD}.", highlight=False
@@ -152,14 +151,14 @@ def print_comparison(summary: dict[str, Any], console: Console) -> None:
     console.print(f"Every run is in {summary['out']}/runs.parquet, the figure in figures/comparison.png.", highlight=False)
 
 
-def _add_measure(table: Table, measure: str, entries: list[dict[str, Any]], letters: list[str]) -> None:
+def _add_measure(table: Table, measure: str, entries: list[dict[str, Any]], names: list[str]) -> None:
     """Add a row per rule set; a measure that is the same in every run takes one row."""
     if len({entry[end] for entry in entries for end in ("median", "p5", "p95")}) == 1:
         table.add_row(measure_words(measure), "all", written(measure, entries[0]["median"], brief=True), "the same", "0", "")
     else:
-        for letter, entry in zip(letters, entries, strict=True):
-            name = measure_words(measure) if letter == letters[0] else ""
-            table.add_row(name, letter, *_cells(measure, entry))
+        for letter, entry in zip(names, entries, strict=True):
+            title = measure_words(measure) if letter == names[0] else ""
+            table.add_row(title, letter, *_cells(measure, entry))
     table.add_section()
 
 

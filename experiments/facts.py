@@ -53,6 +53,27 @@ def deepest_fall(run: RunFolder, market: int) -> Fall | None:
     )
 
 
+def steepest_minute(run: RunFolder, market: int) -> Fall | None:
+    """Return the largest fall of the mark within a minute; None if it never fell, or was recorded less often."""
+    rows = run.series[run.series["market"] == market]
+    mark = pd.Series(rows["mark_ticks"].to_numpy(dtype="float64"), index=rows["time_s"].to_numpy())
+    seconds = pd.to_timedelta(mark.index, unit="s")
+    highest = pd.Series(mark.to_numpy(), index=seconds).rolling("61s").max().to_numpy()
+    fallen = 1.0 - mark.to_numpy() / highest
+    if len(mark) < 2 or mark.index[1] - mark.index[0] > 60 or fallen.max() <= 0:
+        return None
+    at = int(fallen.argmax())
+    end_s = int(mark.index[at])
+    before = mark[(mark.index >= end_s - 60) & (mark.index <= end_s)]
+    return Fall(
+        share=float(fallen[at]),
+        from_s=int(before.idxmax()),
+        to_s=end_s,
+        from_price=run.price(float(before.max()), market),
+        to_price=run.price(float(mark.iloc[at]), market),
+    )
+
+
 def most_forced_market(run: RunFolder) -> int:
     """Return the market with the most forced volume; the first if there was none."""
     forced = run.series.groupby("market")["forced_atoms"].sum()

@@ -22,7 +22,7 @@ from .facts import waterfall_quote
 from .folder import RunFolder
 from .metrics.cascades import causal_cascades, episodes
 from .metrics.losses import LAYERS
-from .words import LAYER_NAMES, MEASURES, amount, clock, code_words, duration, short
+from .words import LAYER_NAMES, MEASURES, amount, clock, code_words, duration, letters, short
 
 BLACK, ORANGE, SKY, GREEN = "#222222", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, VERMILION, PURPLE, GREY = "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#8C8C8C"
@@ -106,9 +106,9 @@ def _sheet(
 
 def sentence_figure(title: str, sentence: str) -> Figure:
     """Return a picture that says in words why there is nothing to draw."""
-    figure = Figure(figsize=(10, 2.6), layout="constrained")
+    figure = Figure(figsize=(10, 1.8), layout="constrained")
     figure.suptitle(title, fontsize=17, fontweight="bold", x=0.01, ha="left")
-    figure.text(0.5, 0.42, sentence, ha="center", va="center", fontsize=15, color="#444444", wrap=True)
+    figure.text(0.5, 0.35, sentence, ha="center", va="center", fontsize=15, color="#444444", wrap=True)
     return figure
 
 
@@ -181,6 +181,9 @@ def price_figure(run: RunFolder, market: int) -> tuple[Figure, str]:
     above.plot(
         series["time_s"], series["mark_ticks"] * tick, color=BLACK, linewidth=1.4, label="mark price (venue)"
     )
+    warmup_s = int(run.manifest["scenario"].get("warmup_s", 0))
+    if warmup_s:
+        above.axvspan(0, warmup_s, color="#EEEEEE", zorder=0, label="warm-up (index stands still)")
     above.set_ylabel("price (quote)")
     _separators(above)
     _legend(above)
@@ -240,9 +243,12 @@ def margin_figure(run: RunFolder) -> tuple[Figure, str]:
         times, whole["margin_ratio_p10_ppm"] * PERCENT_OF_PPM, color=PURPLE, label="worst tenth is above"
     )
     ratio.axhline(100, color=VERMILION, linestyle="--", linewidth=1.2)
-    ratio.set_title("maintenance margin / equity", loc="left")
-    ratio.set_ylabel("% (100 % = liquidation)")
-    ratio.set_ylim(0, max(110.0, min(300.0, float(ratio.get_ylim()[1]))))
+    ratio.set_title("maintenance margin / equity; at 100 % liquidation", loc="left")
+    ratio.set_ylabel("% (logarithmic)")
+    ratio.set_yscale("log")
+    ratio.set_ylim(0.1, 300)
+    ratio.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
+    ratio.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: ""))
     _legend(ratio)
     trouble.plot(times, whole["called"], color=ORANGE, label="called for margin")
     trouble.plot(times, whole["distressed"], color=VERMILION, label="in liquidation")
@@ -250,7 +256,7 @@ def margin_figure(run: RunFolder) -> tuple[Figure, str]:
     trouble.set_ylabel("accounts")
     trouble.set_ylim(bottom=0)
     _legend(trouble)
-    for axis in axes.flat:
+    for axis in (interest, leverage, trouble):
         _separators(axis, whole=axis is trouble)
     for axis in axes[1]:
         _time_axis(axis, times.to_numpy())
@@ -339,9 +345,9 @@ def losses_figure(run: RunFolder) -> tuple[Figure, str]:
         "then the insurance fund, then whoever the rules name next. A layer is only reached when those above it are used up."
     )
     paid = waterfall_quote(run)
-    total = sum(paid.values())
+    total = sum(max(0.0, quote) for quote in paid.values())
     if total == 0:
-        return sentence_figure(title, "Nobody lost anything through a liquidation in this run."), caption
+        return sentence_figure(title, "Nobody lost anything through a liquidation in this run."), ""
     divisor, word = _scale(list(paid.values()))
     figure, axes = _sheet(1, 1, title, height=4.6)
     axis = axes[0, 0]
@@ -352,6 +358,7 @@ def losses_figure(run: RunFolder) -> tuple[Figure, str]:
     )
     for row, layer in enumerate(LAYERS):
         text = f"{amount(paid[layer])}  ({paid[layer] / total:.1%})" if paid[layer] else "0"
+        text = f"gained {amount(-paid[layer])}" if paid[layer] < 0 else text
         axis.annotate(
             text,
             (max(0.0, values[row]), row),
@@ -378,7 +385,7 @@ def sizes_figure(run: RunFolder) -> tuple[Figure, str]:
         "on these scales means that there is no typical size."
     )
     if run.liquidations.empty:
-        return sentence_figure(title, "Nobody was liquidated in this run."), caption
+        return sentence_figure(title, "Nobody was liquidated in this run."), ""
     closed = episodes(run.liquidations)["closed_atoms"].to_numpy() * ATOMS
     closed = closed[closed > 0]
     figure, axes = _sheet(1, 2, title, height=4.8, join_x=False)
@@ -399,8 +406,9 @@ def sizes_figure(run: RunFolder) -> tuple[Figure, str]:
         left.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
     _separators(left, whole=True)
     sizes = np.sort(causal_cascades(run.liquidations)["liquidations"].to_numpy(dtype=np.int64))[::-1]
-    right.step(sizes, np.arange(1, len(sizes) + 1), where="pre", color=VERMILION, linewidth=1.5)
-    right.plot(sizes, np.arange(1, len(sizes) + 1), "o", color=VERMILION, markersize=6)
+    points = np.unique(sizes)
+    at_least = [int((sizes >= point).sum()) for point in points]
+    right.plot(points, at_least, "o-", color=VERMILION, markersize=6, linewidth=1.5)
     right.set_xscale("log")
     right.set_yscale("log")
     for side in (right.xaxis, right.yaxis):
@@ -446,7 +454,7 @@ def _compare_one(axis: Axes, runs: pd.DataFrame, measure: str, names: list[str])
         colour = CYCLE[number % len(CYCLE)]
         axis.scatter([number] * len(mine), mine, color=colour, s=26, alpha=0.75, linewidths=0, zorder=2)
         axis.hlines(mine.median(), number - 0.22, number + 0.22, color=BLACK, linewidth=2.4, zorder=3)
-    axis.set_xticks(range(len(names)), [textwrap.fill(name.replace(",", ", "), 16) for name in names], fontsize=11)
+    axis.set_xticks(range(len(names)), letters(len(names)), fontweight="bold")
     axis.set_xlim(-0.5, len(names) - 0.5)
     axis.set_title(textwrap.fill(MEASURES[measure].label, 34), loc="left")
     axis.set_ylabel({"share": "%", "quote": f"{word}quote", "count": f"{word}count".strip()}[kind])
@@ -458,7 +466,9 @@ def _compare_one(axis: Axes, runs: pd.DataFrame, measure: str, names: list[str])
 
 def _note_seeds(figure: Figure, runs: pd.DataFrame, zeros: list[str]) -> None:
     seeds = runs["seed"].nunique()
-    note = f"A point is a run; a grey line joins the runs of one seed ({seeds} in all); the black bar is the median."
+    names = list(dict.fromkeys(runs["rules"]))
+    note = "\n".join(f"{letter}: {name}" for letter, name in zip(letters(len(names)), names, strict=True))
+    note += f"\nA point is a run; a grey line joins the runs of one seed ({seeds} in all); the black bar is the median."
     if zeros:
         note += f"\n0 in every run: {', '.join(MEASURES[measure].label for measure in zeros)}."
-    figure.supxlabel(note, fontsize=12, color="#444444")
+    figure.supxlabel(note, fontsize=12, color="#444444", x=0.01, ha="left", multialignment="left")

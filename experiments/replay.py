@@ -143,7 +143,7 @@ class Replay:
                 return
             self._trade_of(kind, market, account, other, lots, price_ticks, amount_atoms, cause)
         elif kind == COMMAND:
-            self._command_of(sequence, lots, market, account, amount_atoms, code)
+            self._command_of(sequence, other, market, account, amount_atoms, code)
 
     def _next_step(self, step: int) -> None:
         if self._step != NO_ROW:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .facts import ATOMS_PER_QUOTE, deepest_fall, liquidations_by_cohort, most_forced_market, waterfall_quote
+from .facts import ATOMS_PER_QUOTE, deepest_fall, liquidations_by_cohort, most_forced_market, steepest_minute, waterfall_quote
 from .folder import RunFolder
 from .metrics.cascades import branching_ratio, causal_cascades, closed_atoms, gap_cascades, peak_minute_share
 from .metrics.losses import drawdown, recovery_rate, time_under_water_s
@@ -50,7 +50,8 @@ def headline(run: RunFolder) -> str:
         return "Nobody was liquidated."
     closed = amount(float(closed_atoms(run.liquidations).sum()) / ATOMS_PER_QUOTE)
     fall = deepest_fall(run, most_forced_market(run))
-    fell = f"The price fell by {three_figures(100 * fall.share)} %; " if fall else ""
+    share = run.summary.get("max_drawdown", fall.share if fall else 0.0)
+    fell = f"The price fell by {three_figures(100 * share)} %; " if share else ""
     paid = [layer for layer, quote in waterfall_quote(run).items() if quote > 0]
     last = f" The last to pay: {LAYER_NAMES[paid[-1]]}." if paid else ""
     return f"{fell}{begun} lost positions worth {closed} quote by force.{last}"
@@ -65,6 +66,9 @@ def _price(run: RunFolder) -> list[str]:
         f"The deepest fall of {symbol} took the mark price from {fall.from_price:,.6g} at {clock(fall.from_s)} to "
         f"{fall.to_price:,.6g} at {clock(fall.to_s)}: {three_figures(100 * fall.share)} % in {duration(fall.to_s - fall.from_s)}."
     ]
+    minute = steepest_minute(run, market)
+    if minute is not None:
+        told.append(f"The worst minute began at {clock(minute.from_s)}: {three_figures(100 * minute.share)} % down.")
     rows = run.series[run.series["market"] == market]
     apart = (rows["mark_ticks"] - rows["index_ticks"]) / rows["index_ticks"]
     widest = int(apart.abs().idxmax())
@@ -72,6 +76,8 @@ def _price(run: RunFolder) -> list[str]:
         f"At {clock(rows['time_s'][widest])} the mark stood furthest from the index, "
         f"{three_figures(100 * abs(float(apart[widest])))} % {'below' if apart[widest] < 0 else 'above'} it: "
         "the part of the movement that this venue made itself."
+        if apart[widest]
+        else "The mark never left the index."
     )
     hit = run.liquidations
     if hit.empty:
@@ -79,7 +85,8 @@ def _price(run: RunFolder) -> list[str]:
     first = hit.sort_values(["time_s", "liquidation"]).iloc[0]
     start = float(rows["mark_ticks"].iloc[0])
     moved = float(first["mark_ticks"]) / start - 1 if int(first["market"]) == market else 0.0
-    where = f", when the price had moved {three_figures(100 * moved)} % from the start" if moved else ""
+    way = "fallen" if moved < 0 else "risen"
+    where = f", when the price had {way} {three_figures(100 * abs(moved))} % since the start" if moved else ""
     told.append(f"The first liquidation began at {clock(first['time_s'])}{where}.")
     return told
 
@@ -133,7 +140,7 @@ def _cascade(run: RunFolder) -> list[str]:
 
 def _largest(cascade: dict[str, float]) -> str:
     return (
-        f"The largest cascade began at {clock(cascade['start_s'])} with liquidation {int(cascade['root'])} and drew in "
+        f"The largest cascade by value began at {clock(cascade['start_s'])} with liquidation {int(cascade['root'])} and drew in "
         f"{count_of(int(cascade['liquidations']), 'liquidation')} of {count_of(int(cascade['accounts']), 'account')}, "
         f"{amount(cascade['closed_atoms'] / ATOMS_PER_QUOTE)} quote, within {duration(cascade['duration_s'])}. Its longest "
         f"chain of cause and effect has {count_of(int(cascade['depth']), 'link')}; its largest generation "
@@ -152,10 +159,10 @@ def _cohorts(run: RunFolder) -> list[str]:
 
 def _payers(run: RunFolder) -> list[str]:
     paid = waterfall_quote(run)
-    if not any(paid.values()):
-        return ["Nobody had to pay for anybody else."]
-    order = [f"{LAYER_NAMES[layer]} ({amount(quote)} quote)" for layer, quote in paid.items() if quote]
-    told = [f"In the order in which the rules make them pay: {', then '.join(order)}."]
+    order = [f"{LAYER_NAMES[layer]} ({amount(quote)} quote)" for layer, quote in paid.items() if quote > 0]
+    told = [f"In the order in which the rules make them pay: {', then '.join(order)}." if order else "Nobody lost anything."]
+    if paid["fund"] < 0:
+        told.append(f"The insurance fund gained {amount(-paid['fund'])} quote on positions it took over.")
     rate = recovery_rate(run.liquidations)
     if not np.isnan(rate):
         told.append(

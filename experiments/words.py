@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import string
 from typing import NamedTuple
 
 LAYER_NAMES = {
@@ -151,6 +152,11 @@ def written(key: str, value: float, *, brief: bool = False) -> str:
     if kind == "quote":
         return amount(value)
     return f"{value:,.0f}" if abs(value) >= 100 or float(value).is_integer() else f"{value:,.2f}"
+
+
+def letters(count: int) -> list[str]:
+    """Return A, B, C, ... as short names of so many things."""
+    return [f"{string.ascii_uppercase[n % 26]}{n // 26 or ''}" for n in range(count)]
 
 
 def count_of(number: int, one: str, many: str = "") -> str:

@@ -5,6 +5,7 @@ observation are:
 
 - ("balance", unit): atoms, units ("cross", a), ("pocket", a, m), "FUND", "FEES", ... ; only those not zero
 - ("position", owner, m): (lots, cost), owner a row or "FUND"; only those not flat
+- ("liquidation price", a, m): ticks, of traders' open positions
 - ("isolated", a, m), ("own_ppm", a, m): only those not cross, not zero
 - ("book", m, side): [(account, tag, price, lots, reduce_only)] in order of priority
 - ("waiting", m): [(account, tag, kind, side, lots, trigger)], oldest first
@@ -23,6 +24,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, Protocol
 
+from tests.reference.margin import liquidation_price
 from tests.reference.state import FUND, owner_of
 from tests.reference.venue import ReferenceVenue
 from tests.reference.workload import Command, World, random_commands, random_path
@@ -61,6 +63,8 @@ class ReferenceSide:
         for (owner, m), position in state.positions.items():
             if position.lots:
                 seen["position", owner, m] = (position.lots, position.cost)
+                if owner != FUND:
+                    seen["liquidation price", owner, m] = liquidation_price(state, state.unit_of(owner, m), m)
         seen |= {("isolated", *where): True for where, isolated in state.isolated.items() if isolated}
         seen |= {("own_ppm", *where): ppm for where, ppm in state.own_ppm.items() if ppm}
         for m in range(len(state.markets)):

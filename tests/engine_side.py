@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from delever.engine import commands as c
 from delever.engine import events as e
 from delever.engine import tables as tb
+from delever.engine.liquidation_price import liquidation_ticks
 from delever.engine.rules.ruleset import RuleSet
 from delever.engine.state import Market
 from delever.engine.venue import Venue
@@ -140,6 +141,9 @@ class EngineSide:
             account, m = divmod(row, len(self.venue.markets))
             if position[tb.P_LOTS]:
                 seen["position", self.owner(account), m] = (position[tb.P_LOTS], position[tb.P_COST_ATOMS])
+                if account != self.venue.fund_unit:
+                    price = int(liquidation_ticks(self.venue.tables, account, m))
+                    seen["liquidation price", account, m] = price
             if position[tb.P_ISOLATED]:
                 seen["isolated", account, m] = True
             if position[tb.P_INITIAL_PPM]:
