@@ -41,7 +41,9 @@ def audit(folder: Path) -> Audit:
     if "journal" in missing:
         raise UserError(f"{folder} has no journal. Make the run again with: delever run ... --journal")
     if missing:
-        raise UserError(f"{folder} has no {missing[0]}.parquet: the run did not come to its end, so there is nothing to prove.")
+        raise UserError(
+            f"{folder} has no {missing[0]}.parquet: the run did not come to its end, so there is nothing to prove."
+        )
     balances = run.table("balances")
     replay, chain = Replay(_terms(run, balances)), Chain()
     broken: list[Finding] = []
@@ -93,7 +95,9 @@ def _check_end(run: RunFolder, chain: Chain, replay: Replay) -> list[Finding]:
     """The last hash is the one in the summary: nothing was cut off or added at the end."""
     claimed = run.summary.get("events_chain")
     if claimed is None:
-        return [Finding(NO_ROW, "the run has no summary.json with the hash of its last event, so its end cannot be proved")]
+        return [
+            Finding(NO_ROW, "the run has no summary.json with the hash of its last event, so its end cannot be proved")
+        ]
     if claimed == f"{chain.value:016x}":
         return []
     return [Finding(NO_ROW, f"the hash after the last row ({replay.rows:,} rows) is not the one in summary.json")]
@@ -104,7 +108,10 @@ def _check_balances(replay: Replay, balances: pd.DataFrame) -> list[Finding]:
     if int(balances["debits_atoms"].sum()) != int(balances["credits_atoms"].sum()):
         found.append(Finding(NO_ROW, "balances.parquet: debits and credits of all units are not equal"))
     unknown = (set(replay.debits) | set(replay.credits)) - set(balances["row"].tolist())
-    found += [Finding(NO_ROW, f"the journal moves money of unit {unit}, which balances.parquet does not have") for unit in unknown]
+    found += [
+        Finding(NO_ROW, f"the journal moves money of unit {unit}, which balances.parquet does not have")
+        for unit in unknown
+    ]
     columns = ("row", "owner", "market", "debits_atoms", "credits_atoms")
     for unit, owner, market, debits, credits in zip(*(balances[c].tolist() for c in columns), strict=True):
         replayed = (replay.debits.get(unit, 0), replay.credits.get(unit, 0))
@@ -127,15 +134,17 @@ def _check_positions(replay: Replay, positions: pd.DataFrame) -> list[Finding]:
     for market in sorted({market for _, market in stored}):
         total = sum(lots for (_, m), (lots, _) in stored.items() if m == market)
         if total:
-            found.append(Finding(NO_ROW, f"positions.parquet: the lots of market {market} add up to {total:,}, not to 0"))
+            found.append(
+                Finding(NO_ROW, f"positions.parquet: the lots of market {market} add up to {total:,}, not to 0")
+            )
     for key in sorted(stored.keys() | replay.positions.keys()):
         kept, replayed = stored.get(key, (0, 0)), replay.positions.get(key, (0, 0))
         if kept != replayed:
             found.append(
                 Finding(
                     NO_ROW,
-                    f"positions.parquet gives account {key[0]} in market {key[1]} {kept[0]:,} lots at a cost of {kept[1]:,} atoms; "
-                    f"the journal leads to {replayed[0]:,} lots and {replayed[1]:,} atoms",
+                    f"positions.parquet gives account {key[0]} in market {key[1]} {kept[0]:,} lots at a cost of "
+                    f"{kept[1]:,} atoms; the journal leads to {replayed[0]:,} lots and {replayed[1]:,} atoms",
                 )
             )
     return found[:FINDINGS_MAX]
@@ -149,8 +158,28 @@ def _check_fund(replay: Replay, run: RunFolder) -> list[Finding]:
     for row, (amount, stated) in enumerate(zip(amounts, after, strict=True)):
         balance += amount
         if balance != stated:
-            return [Finding(NO_ROW, f"fund.parquet, row {row:,}: the balance after {amount:,} atoms is {balance:,}, not {stated:,}")]
+            return [
+                Finding(
+                    NO_ROW,
+                    f"fund.parquet, row {row:,}: the balance after {amount:,} atoms is {balance:,}, not {stated:,}",
+                )
+            ]
     held = replay.balance_atoms(replay.terms.accounts)
     if balance != held:
         return [Finding(NO_ROW, f"fund.parquet ends at {balance:,} atoms; the journal leads to {held:,}")]
     return []
+
+
+def print_audit(folder: Path) -> bool:
+    """Audit a run, print what was proved or what is broken, and return whether everything was proved."""
+    result = audit(folder)
+    if not result.findings:
+        print(
+            f"{folder}: {result.rows:,} rows of the journal replayed. The chain of hashes is whole, every profit and "
+            "fee follows from its trade, and all balances, positions and movements of the fund are what it leads to."
+        )
+        return True
+    print(f"{folder}: the journal does not prove this run.")
+    for found in result.findings:
+        print(f"- {found.sentence}")
+    return False

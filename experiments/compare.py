@@ -10,9 +10,8 @@ from typing import Any
 
 import pandas as pd
 from pydantic import BaseModel
-from rich import box
 from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
 
 from .errors import UserError, describe_os_error
 from .paired import METHOD, Row
@@ -21,6 +20,7 @@ from .runner import Finished, Progress, Simulate, Task, run_all, task
 from .summary import flat
 from .words import MEASURES, letters, measure_words, written
 
+WIDTHS = (10, 21, 12, 24)
 NOT_MEASURED = ("rules", "seed", "digest", "scenario", "events_chain")
 
 
@@ -127,50 +127,45 @@ def _store(folder: Path, runs: pd.DataFrame, summary: dict[str, Any]) -> None:
 
 
 def print_comparison(summary: dict[str, Any], console: Console) -> None:
-    """Print the table of each measure per rule set, with paired differences against the first."""
+    """Print each measure per rule set, with paired differences against the first; fits into 80 columns."""
     labels, seeds = summary["rules"], summary["seeds"]
     seeds_words = f"seed {seeds[0]}" if len(seeds) == 1 else f"{len(seeds)} seeds, {seeds[0]} to {seeds[-1]}"
-    console.print(f"\n[bold]{summary['scenario']}[/bold], {seeds_words}", highlight=False)
     names = letters(len(labels))
-    for letter, label in zip(names, labels, strict=True):
-        console.print(f"  [bold]{letter}[/bold]  {label}", highlight=False)
-    table = Table(box=box.SIMPLE, header_style="bold", pad_edge=False)
-    table.add_column("measure", max_width=34)
-    table.add_column("rules")
-    for name in ("median", "5 % to 95 %", f"difference to {names[0]}", "95 % interval"):
-        table.add_column(name, justify="right", no_wrap=True)
+    lines = [f"\n[bold]{summary['scenario']}[/bold], {seeds_words}"]
+    lines += [f"  [bold]{letter}[/bold]  {escape(label)}" for letter, label in zip(names, labels, strict=True)]
+    lines += ["", _aligned("", "median", "5 % to 95 %", f"less {names[0]}", "95 % interval")]
+    same = []
     for measure, by_rules in summary["measures"].items():
-        if not measure.startswith("refusals."):
-            _add_measure(table, measure, [by_rules[label] for label in labels], names)
-    console.print(table)
-    console.print(
-        f"Median and 5th to 95th percentile over seeds; differences are paired by seed: {METHOD}.", highlight=False
-    )
+        entries = [by_rules[label] for label in labels]
+        if measure.startswith("refusals."):
+            continue
+        if len({entry[end] for entry in entries for end in ("median", "p5", "p95")}) == 1:
+            same.append(f"  {measure_words(measure)}: {written(measure, entries[0]['median'])}")
+            continue
+        lines.append(f"[bold]{measure_words(measure)}[/bold]")
+        lines += [_aligned(letter, *_cells(measure, entry)) for letter, entry in zip(names, entries, strict=True)]
+    lines += ["", "The same in every run:", *same] if same else []
+    lines += ["", "Median and 5th to 95th percentile over seeds. Differences are paired by seed:", f"{METHOD}."]
     for failed in summary["failed"]:
-        console.print(f"[red]failed[/red]: {failed['rules']}, seed {failed['seed']}: {failed['reason']}", highlight=False)
-    console.print(f"Every run is in {summary['out']}/runs.parquet, the figure in figures/comparison.png.", highlight=False)
+        lines.append(f"[red]failed[/red]: {escape(failed['rules'])}, seed {failed['seed']}: {escape(failed['reason'])}")
+    lines.append(f"Every run is in {summary['out']}/runs.parquet, the figure in figures/comparison.png.")
+    for line in lines:
+        console.print(line, highlight=False, soft_wrap=True)
 
 
-def _add_measure(table: Table, measure: str, entries: list[dict[str, Any]], names: list[str]) -> None:
-    """Add a row per rule set; a measure that is the same in every run takes one row."""
-    if len({entry[end] for entry in entries for end in ("median", "p5", "p95")}) == 1:
-        table.add_row(measure_words(measure), "all", written(measure, entries[0]["median"], brief=True), "the same", "0", "")
-    else:
-        for letter, entry in zip(names, entries, strict=True):
-            title = measure_words(measure) if letter == names[0] else ""
-            table.add_row(title, letter, *_cells(measure, entry))
-    table.add_section()
+def _aligned(letter: str, *cells: str) -> str:
+    return f"  {letter:3}" + "".join(f"{cell:>{width}}" for cell, width in zip(cells, WIDTHS, strict=True))
 
 
-def _cells(measure: str, entry: dict[str, Any]) -> list[str]:
+def _cells(measure: str, entry: dict[str, Any]) -> tuple[str, str, str, str]:
     def brief(value: float) -> str:
         return written(measure, value, brief=True)
 
-    cells = [brief(entry["median"]), f"{brief(entry['p5'])} to {brief(entry['p95'])}"]
+    median, spread = brief(entry["median"]), f"{brief(entry['p5'])} to {brief(entry['p95'])}"
     difference = entry.get("difference")
     if difference is None:
-        return [*cells, "", ""]
+        return median, spread, "", ""
     mean, low, high = difference["mean"], difference["low"], difference["high"]
     if low is None:
-        return [*cells, brief(mean), "one seed"]
-    return [*cells, brief(mean), "0" if low == high == 0 else f"{brief(low)} to {brief(high)}"]
+        return median, spread, brief(mean), "one seed"
+    return median, spread, brief(mean), "0" if low == high == 0 else f"{brief(low)} to {brief(high)}"

@@ -1,15 +1,15 @@
 """What a user can put right is one message and exit code 2, never a traceback.
 
-Exit codes: 0 done, 1 an audit found a broken row, 2 something the user can put right, 130 interrupted with Ctrl-C.
+Exit codes: 0 done, 1 an audit found a broken row or a run broke a law, 2 something the user can put right, 130
+interrupted with Ctrl-C.
 """
 
 from __future__ import annotations
 
-import difflib
 import errno
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 EXIT_FOUND = 1
@@ -21,17 +21,12 @@ class UserError(Exception):
     """Something the user can put right; the message says what was wrong, where, and what would be right."""
 
 
+class LawBroken(Exception):
+    """A law of the venue does not hold in a run: a defect of the program, not of the user."""
+
+
 class Interrupted(Exception):
     """Ctrl-C; the message says what is kept and where."""
-
-
-def unknown_name(what: str, name: str, known: Iterable[str], hint: str = "") -> UserError:
-    """Return the error for a name that does not exist, with the nearest existing ones and the whole list."""
-    names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    meant = f" Did you mean {near[0]}?" if near else ""
-    listed = f" There are: {', '.join(names)}." if names else ""
-    return UserError(f"there is no {what} named {name!r}.{meant}{listed}{' ' + hint if hint else ''}")
 
 
 def at_least(what: str, value: int, least: int) -> int:
@@ -52,9 +47,7 @@ def writable_folder(folder: Path) -> Path:
         probe.write_bytes(b"delever")
         probe.unlink()
     except OSError as error:
-        raise UserError(
-            f"cannot write to the folder {folder}: {_reason(error)}. Choose another with --out."
-        ) from None
+        raise UserError(f"cannot write to the folder {folder}: {_reason(error)}. Choose another with --out.") from None
     return folder
 
 
@@ -68,9 +61,7 @@ def describe_os_error(error: OSError) -> str:
     """Return a sentence for an error of the operating system that no command foresaw."""
     where = f" ({error.filename})" if error.filename else ""
     if error.errno == errno.ENOSPC:
-        return (
-            f"the disk is full{where}. What was written before is kept; make room and run the command again."
-        )
+        return f"the disk is full{where}. What was written before is kept; make room and run the command again."
     return f"{_reason(error)}{where}"
 
 
@@ -81,6 +72,9 @@ def guarded(command: Callable[[], object]) -> int:
         sys.stdout.flush()
     except UserError as error:
         return _fail(str(error))
+    except LawBroken as error:
+        print(f"delever: {error}", file=sys.stderr)
+        return EXIT_FOUND
     except (Interrupted, KeyboardInterrupt) as error:
         print(f"delever: interrupted. {error or 'Nothing was stored.'}", file=sys.stderr)
         return EXIT_INTERRUPTED

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from .folder import RunFolder
 from .metrics.losses import LAYERS, waterfall_atoms
 
 ATOMS_PER_QUOTE = 1_000_000
+MINUTE_S = 60
 
 
 class Fall(NamedTuple):
@@ -39,11 +41,10 @@ def deepest_fall(run: RunFolder, market: int) -> Fall | None:
     rows = run.series[run.series["market"] == market]
     if rows.empty:
         return None
-    mark = rows["mark_ticks"].astype("float64").reset_index(drop=True)
-    high = mark.cummax()
-    low_at = int((mark / high).idxmin())
-    high_at = int(mark.iloc[: low_at + 1].idxmax())
-    times = rows["time_s"].reset_index(drop=True)
+    mark, times = rows["mark_ticks"].to_numpy(dtype=np.float64), rows["time_s"].to_numpy()
+    high = np.maximum.accumulate(mark)
+    low_at = int((mark / high).argmin())
+    high_at = int(mark[: low_at + 1].argmax())
     return Fall(
         share=1.0 - float(mark[low_at] / high[low_at]),
         from_s=int(times[high_at]),
@@ -56,28 +57,24 @@ def deepest_fall(run: RunFolder, market: int) -> Fall | None:
 def steepest_minute(run: RunFolder, market: int) -> Fall | None:
     """Return the largest fall of the mark within a minute; None if it never fell, or was recorded less often."""
     rows = run.series[run.series["market"] == market]
-    mark = pd.Series(rows["mark_ticks"].to_numpy(dtype="float64"), index=rows["time_s"].to_numpy())
-    seconds = pd.to_timedelta(mark.index, unit="s")
-    highest = pd.Series(mark.to_numpy(), index=seconds).rolling("61s").max().to_numpy()
-    fallen = 1.0 - mark.to_numpy() / highest
-    if len(mark) < 2 or mark.index[1] - mark.index[0] > 60 or fallen.max() <= 0:
+    mark, times = rows["mark_ticks"].to_numpy(dtype=np.float64), rows["time_s"].to_numpy()
+    if len(mark) < 2 or times[1] - times[0] > MINUTE_S:
         return None
+    seconds = pd.Series(mark, index=pd.to_timedelta(times, unit="s"))
+    fallen = 1.0 - mark / seconds.rolling(f"{MINUTE_S + 1}s").max().to_numpy()
     at = int(fallen.argmax())
-    end_s = int(mark.index[at])
-    before = mark[(mark.index >= end_s - 60) & (mark.index <= end_s)]
-    return Fall(
-        share=float(fallen[at]),
-        from_s=int(before.idxmax()),
-        to_s=end_s,
-        from_price=run.price(float(before.max()), market),
-        to_price=run.price(float(mark.iloc[at]), market),
-    )
+    if fallen[at] <= 0:
+        return None
+    first = int(np.searchsorted(times, times[at] - MINUTE_S))
+    high = first + int(mark[first : at + 1].argmax())
+    prices = run.price(mark[high], market), run.price(mark[at], market)
+    return Fall(float(fallen[at]), int(times[high]), int(times[at]), *prices)
 
 
 def most_forced_market(run: RunFolder) -> int:
     """Return the market with the most forced volume; the first if there was none."""
     forced = run.series.groupby("market")["forced_atoms"].sum()
-    return int(forced.idxmax()) if len(forced) else 0
+    return int(forced.index[int(forced.to_numpy().argmax())]) if len(forced) else 0
 
 
 def liquidations_by_cohort(run: RunFolder) -> pd.DataFrame:

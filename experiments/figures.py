@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from .facts import waterfall_quote
@@ -59,12 +61,12 @@ def draw_run(run: RunFolder) -> list[Drawn]:
     for market in sorted(int(m) for m in forced.index[:MARKETS_DRAWN_MAX]):
         name = "price" if len(run.symbols) == 1 else f"price-{run.symbols[market]}"
         title = f"Price and forced trading, {run.symbols[market]}"
-        wanted.append((name, title, lambda market=market: price_figure(run, market)))
+        wanted.append((name, title, partial(price_figure, run, market)))
     wanted += [
-        ("margin", "Open interest and margin health", lambda: margin_figure(run)),
-        ("fund", "The insurance fund", lambda: fund_figure(run)),
-        ("losses", "Who lost what", lambda: losses_figure(run)),
-        ("sizes", "How large the liquidations were", lambda: sizes_figure(run)),
+        ("margin", "Open interest and margin health", partial(margin_figure, run)),
+        ("fund", "The insurance fund", partial(fund_figure, run)),
+        ("losses", "Who lost what", partial(losses_figure, run)),
+        ("sizes", "How large the liquidations were", partial(sizes_figure, run)),
     ]
     folder = run.path / "figures"
     folder.mkdir(exist_ok=True)
@@ -86,7 +88,7 @@ def _sheet(
     heights: Sequence[float] | None = None,
     join_x: bool = True,
 ) -> tuple[Figure, np.ndarray]:
-    figure = Figure(figsize=(10, height), layout="constrained")
+    figure = Figure(figsize=(10, height), layout=ConstrainedLayoutEngine(h_pad=0.08, w_pad=0.1))
     style = {"axes.edgecolor": "#BBBBBB", "grid.color": "#E6E6E6", "axes.titleweight": "bold"}
     with sns.axes_style("whitegrid", style), sns.plotting_context("notebook", font_scale=1.15):
         axes = figure.subplots(
@@ -97,7 +99,6 @@ def _sheet(
             gridspec_kw={"height_ratios": heights} if heights else None,
         )
     figure.suptitle(title, fontsize=17, fontweight="bold", x=0.01, ha="left")
-    figure.get_layout_engine().set(h_pad=0.08, w_pad=0.1)  # type: ignore[union-attr]
     for axis in axes.flat:
         sns.despine(ax=axis)
         axis.title.set_fontsize(13)
@@ -112,8 +113,8 @@ def sentence_figure(title: str, sentence: str) -> Figure:
     return figure
 
 
-def _legend(axis: Axes, **where: object) -> None:
-    axis.legend(frameon=True, framealpha=0.9, edgecolor="none", fontsize=12, **where)
+def _legend(axis: Axes) -> None:
+    axis.legend(frameon=True, framealpha=0.9, edgecolor="none", fontsize=12)
 
 
 def _time_axis(axis: Axes, times_s: Sequence[float] | np.ndarray) -> None:
@@ -141,16 +142,12 @@ def _scale(values: Sequence[float] | np.ndarray | pd.Series) -> tuple[float, str
 def _separators(axis: Axes, *, x: bool = False, whole: bool = False) -> None:
     """Put ticks on round numbers (whole ones if asked); write thousands separators and no needless decimals."""
     side = axis.xaxis if x else axis.yaxis
-    side.set_major_locator(
-        MaxNLocator(nbins=5, steps=[1, 2, 5, 10] if whole else [1, 2, 2.5, 5, 10], integer=whole)
-    )
+    side.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10] if whole else [1, 2, 2.5, 5, 10], integer=whole))
 
     def write(value: float, _: int) -> str:
         ticks = side.get_majorticklocs()
         gap = abs(ticks[1] - ticks[0]) if len(ticks) > 1 else 1.0
-        decimals = next(
-            (d for d in range(9) if np.allclose(ticks, np.round(ticks, d), rtol=0, atol=gap / 1000)), 9
-        )
+        decimals = next((d for d in range(9) if np.allclose(ticks, np.round(ticks, d), rtol=0, atol=gap / 1000)), 9)
         return f"{value:,.{decimals}f}"
 
     side.set_major_formatter(FuncFormatter(write))
@@ -178,9 +175,7 @@ def price_figure(run: RunFolder, market: int) -> tuple[Figure, str]:
         linewidth=3.0,
         label="index (outside price)",
     )
-    above.plot(
-        series["time_s"], series["mark_ticks"] * tick, color=BLACK, linewidth=1.4, label="mark price (venue)"
-    )
+    above.plot(series["time_s"], series["mark_ticks"] * tick, color=BLACK, linewidth=1.4, label="mark price (venue)")
     warmup_s = int(run.manifest["scenario"].get("warmup_s", 0))
     if warmup_s:
         above.axvspan(0, warmup_s, color="#EEEEEE", zorder=0, label="warm-up (index stands still)")
@@ -200,13 +195,11 @@ def price_figure(run: RunFolder, market: int) -> tuple[Figure, str]:
     below.set_title(f"traded by force: {share:.2%} of all volume", loc="left")
     if by_force == 0:
         below.set_yticks([0])
-        below.text(
-            0.5, 0.5, "Nothing was traded by force.", transform=below.transAxes, ha="center", fontsize=14
-        )
+        below.text(0.5, 0.5, "Nothing was traded by force.", transform=below.transAxes, ha="center", fontsize=14)
     caption = (
-        "Above, the price at which the venue values positions (mark) and the price outside it (index). Below, the value "
-        "of forced orders that found a counterparty in the book. Where the mark runs below the index, forced selling has "
-        "pushed this venue's price away from the rest of the world."
+        "Above, the price at which the venue values positions (mark) and the price outside it (index). Below, the "
+        "value of forced orders that found a counterparty in the book. Where the mark runs below the index, forced "
+        "selling has pushed this venue's price away from the rest of the world."
     )
     return figure, caption
 
@@ -219,9 +212,7 @@ def margin_figure(run: RunFolder) -> tuple[Figure, str]:
     for market, symbol in enumerate(run.symbols[:MARKETS_DRAWN_MAX]):
         one = series[series["market"] == market]
         colour = BLACK if len(run.symbols) == 1 else CYCLE[market]
-        interest.plot(
-            one["time_s"], run.size(1, market) * one["open_interest_lots"], color=colour, label=symbol
-        )
+        interest.plot(one["time_s"], run.size(1, market) * one["open_interest_lots"], color=colour, label=symbol)
     interest.set_title("open interest", loc="left")
     interest.set_ylabel("contracts")
     if len(run.symbols) > 1:
@@ -237,13 +228,11 @@ def margin_figure(run: RunFolder) -> tuple[Figure, str]:
         times,
         whole["margin_ratio_p50_ppm"] * PERCENT_OF_PPM,
         color=GREEN,
-        label="half of the accounts are above",
+        label="half of the accounts above",
     )
-    ratio.plot(
-        times, whole["margin_ratio_p10_ppm"] * PERCENT_OF_PPM, color=PURPLE, label="worst tenth is above"
-    )
-    ratio.axhline(100, color=VERMILION, linestyle="--", linewidth=1.2)
-    ratio.set_title("maintenance margin / equity; at 100 % liquidation", loc="left")
+    ratio.plot(times, whole["margin_ratio_p10_ppm"] * PERCENT_OF_PPM, color=PURPLE, label="nine in ten above")
+    ratio.axhline(100, color=VERMILION, linestyle="--", linewidth=1.4, label="liquidation")
+    ratio.set_title("margin used (maintenance / equity)", loc="left")
     ratio.set_ylabel("% (logarithmic)")
     ratio.set_yscale("log")
     ratio.set_ylim(0.1, 300)
@@ -261,9 +250,9 @@ def margin_figure(run: RunFolder) -> tuple[Figure, str]:
     for axis in axes[1]:
         _time_axis(axis, times.to_numpy())
     caption = (
-        "Open interest counts contracts that are open; forced closing shrinks it. Leverage is the value of all long (or "
-        "short) positions over the equity behind them. An account whose maintenance margin reaches 100 % of its equity is "
-        "liquidated."
+        "Open interest counts contracts that are open; forced closing shrinks it. Leverage is the value of all long "
+        "(or short) positions over the equity behind them. An account whose maintenance margin reaches 100 % of its "
+        "equity is liquidated."
     )
     return figure, caption
 
@@ -272,8 +261,8 @@ def fund_figure(run: RunFolder) -> tuple[Figure, str]:
     """Balance of the fund above, what came in and went out below; returns the figure and its caption."""
     title = "The insurance fund: what it holds, what came in, what went out"
     caption = (
-        "Above, cash in the fund, and cash plus the profit or loss of positions it has taken over (equity). Below, every "
-        "payment into the fund (up) and out of it (down), by reason."
+        "Above, cash in the fund, and cash plus the profit or loss of positions it has taken over (equity). Below, "
+        "every payment into the fund (up) and out of it (down), by reason."
     )
     series, fund = run.series, run.fund[run.fund["code"] != "INITIAL"]
     whole = series[series["market"] == series["market"].min()]
@@ -307,30 +296,32 @@ def fund_figure(run: RunFolder) -> tuple[Figure, str]:
 def _flow_bars(axis: Axes, fund: pd.DataFrame) -> None:
     """Stack payments by reason, inflows above zero and outflows below, largest total next to zero."""
     start, width = _buckets(fund)
-    sign = np.sign(fund["amount_atoms"]).rename("sign")
-    table = (
-        fund.groupby([start.rename("start"), "code", sign])["amount_atoms"]
-        .sum()
-        .unstack(["code", "sign"], fill_value=0)
+    reasons = [
+        f"{code_words(code)}, {'in' if paid > 0 else 'out'}"
+        for code, paid in zip(fund["code"], fund["amount_atoms"], strict=True)
+    ]
+    rows = pd.DataFrame(
+        {"start": start.to_numpy(), "reason": reasons, "quote": fund["amount_atoms"].to_numpy() * ATOMS}
     )
-    table = table[table.abs().sum().sort_values(ascending=False, kind="stable").index] * ATOMS
-    divisor, word = _scale(table.abs().T.groupby(level="sign").sum().to_numpy().ravel())
-    floor = {1: np.zeros(len(table)), -1: np.zeros(len(table))}
-    for number, (code, side) in enumerate(table.columns):
-        heights = table[(code, side)].to_numpy() / divisor
-        label = f"{code_words(str(code))}, {'in' if side > 0 else 'out'}"
-        colour = CYCLE[number % len(CYCLE)]
+    table = rows.groupby(["start", "reason"])["quote"].sum().unstack("reason", fill_value=0)
+    inward = [name.endswith(", in") for name in table.columns]
+    divisor, word = _scale(
+        np.concatenate([table.loc[:, inward].sum(axis=1), table.loc[:, np.invert(inward)].sum(axis=1)])
+    )
+    ends = {"in": np.zeros(len(table)), "out": np.zeros(len(table))}
+    for number, name in enumerate(table.sum().abs().sort_values(ascending=False, kind="stable").index):
+        heights, side = table[name].to_numpy() / divisor, str(name).rpartition(", ")[2]
         axis.bar(
             table.index,
             heights,
-            bottom=floor[side],
+            bottom=ends[side],
             width=width,
             align="edge",
-            color=colour,
             linewidth=0,
-            label=label,
+            label=name,
+            color=CYCLE[number % len(CYCLE)],
         )
-        floor[side] = floor[side] + heights
+        ends[side] = ends[side] + heights
     axis.axhline(0, color=BLACK, linewidth=0.8)
     axis.set_ylabel(f"{word}quote\nper {duration(width)}")
     _separators(axis)
@@ -341,8 +332,9 @@ def losses_figure(run: RunFolder) -> tuple[Figure, str]:
     """Loss by layer of the waterfall, in the order in which layers pay; returns the figure and its caption."""
     title = "Who lost what: the layers of the waterfall"
     caption = (
-        "When positions are closed by force, losses are paid from the top down: first the margin of the liquidated trader, "
-        "then the insurance fund, then whoever the rules name next. A layer is only reached when those above it are used up."
+        "When positions are closed by force, losses are paid from the top down: first the margin of the liquidated "
+        "trader, then the insurance fund, then whoever the rules name next. Which layers there are, and how far each "
+        "of them goes, is what rule sets differ in."
     )
     paid = waterfall_quote(run)
     total = sum(max(0.0, quote) for quote in paid.values())
@@ -353,9 +345,7 @@ def losses_figure(run: RunFolder) -> tuple[Figure, str]:
     axis = axes[0, 0]
     names = [LAYER_NAMES[layer] for layer in LAYERS]
     values = [paid[layer] / divisor for layer in LAYERS]
-    sns.barplot(
-        x=values, y=names, hue=names, palette=list(LAYER_COLOURS), legend=False, ax=axis, saturation=1
-    )
+    sns.barplot(x=values, y=names, hue=names, palette=list(LAYER_COLOURS), legend=False, ax=axis, saturation=1)
     for row, layer in enumerate(LAYERS):
         text = f"{amount(paid[layer])}  ({paid[layer] / total:.1%})" if paid[layer] else "0"
         text = f"gained {amount(-paid[layer])}" if paid[layer] < 0 else text
@@ -380,9 +370,9 @@ def sizes_figure(run: RunFolder) -> tuple[Figure, str]:
     """Values of single liquidations and sizes of cascades; returns the figure and its caption."""
     title = "How large the liquidations and the cascades were"
     caption = (
-        "Left, the value closed per liquidation. Right, how many cascades had at least so many liquidations; a cascade is "
-        "a liquidation and all those whose trigger was the price movement caused by it or its descendants. A straight line "
-        "on these scales means that there is no typical size."
+        "Left, the value closed per liquidation. Right, how many cascades had at least so many liquidations; a "
+        "cascade is a liquidation and all those whose trigger was the price movement caused by it or its descendants. "
+        "A straight line on these scales means that there is no typical size."
     )
     if run.liquidations.empty:
         return sentence_figure(title, "Nobody was liquidated in this run."), ""
@@ -423,7 +413,7 @@ def sizes_figure(run: RunFolder) -> tuple[Figure, str]:
 
 
 def comparison_figure(runs: pd.DataFrame) -> Figure:
-    """Every run as a point, the same seed joined by a line, one panel a measure; measures that are 0 throughout are named."""
+    """Every run as a point, the same seed joined by a line, one panel a measure; those always 0 are only named."""
     names = list(dict.fromkeys(runs["rules"]))
     title = f"The same luck under {len(names)} rule sets" if len(names) > 1 else f"Runs under {names[0]}"
     there = [measure for measure in COMPARED if measure in runs.columns]
@@ -452,14 +442,14 @@ def _compare_one(axis: Axes, runs: pd.DataFrame, measure: str, names: list[str])
     for number, name in enumerate(names):
         mine = values.loc[values["rules"] == name, "value"]
         colour = CYCLE[number % len(CYCLE)]
-        axis.scatter([number] * len(mine), mine, color=colour, s=26, alpha=0.75, linewidths=0, zorder=2)
+        axis.scatter([number] * len(mine), mine, color=colour, s=26, alpha=0.75, linewidths=0, zorder=2, clip_on=False)
         axis.hlines(mine.median(), number - 0.22, number + 0.22, color=BLACK, linewidth=2.4, zorder=3)
     axis.set_xticks(range(len(names)), letters(len(names)), fontweight="bold")
     axis.set_xlim(-0.5, len(names) - 0.5)
     axis.set_title(textwrap.fill(MEASURES[measure].label, 34), loc="left")
     axis.set_ylabel({"share": "%", "quote": f"{word}quote", "count": f"{word}count".strip()}[kind])
     if (values["value"] >= 0).all():
-        axis.set_ylim(bottom=0)
+        axis.set_ylim(0, 1.06 * float(values["value"].max()))
     axis.grid(visible=False, axis="x")
     _separators(axis)
 

@@ -47,9 +47,7 @@ class RunFolder:
         self.path = path
         manifest = path / "manifest.json"
         if not path.is_dir():
-            raise UserError(
-                f"there is no folder {path}. Give the folder that delever run wrote to (its --out)."
-            )
+            raise UserError(f"there is no folder {path}. Give the folder that delever run wrote to (its --out).")
         if not manifest.is_file():
             raise UserError(f"{path} is not the folder of a run: it has no manifest.json.")
         self.manifest: dict[str, Any] = _read_json(manifest)
@@ -98,9 +96,7 @@ class RunFolder:
             raise UserError(f"{path} cannot be read: {error}") from None
         missing = [column for column in COLUMNS[name] if column not in frame.columns]
         if missing:
-            raise UserError(
-                f"{path} lacks the column {missing[0]}: it was not written by this version of delever."
-            )
+            raise UserError(f"{path} lacks the column {missing[0]}: it was not written by this version of delever.")
         return frame
 
     @cached_property

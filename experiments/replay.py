@@ -70,7 +70,9 @@ class Chain:
         if wrong.size == 0:
             return []
         row = first_row + int(wrong[0])
-        return [Finding(row, f"row {row:,}: its hash does not follow from the row and the hash before it; it was altered")]
+        return [
+            Finding(row, f"row {row:,}: its hash does not follow from the row and the hash before it; it was altered")
+        ]
 
 
 def rotate(values: NDArray[np.uint64], bits: int) -> NDArray[np.uint64]:
@@ -194,12 +196,13 @@ class Replay:
 
     def _nothing_owed(self) -> None:
         if self._owed:
-            code, unit, owed = self._owed[0]
+            _, unit, owed = self._owed[0]
             self._find(f"{self._trade} implies a posting of {owed:,} atoms for unit {unit} that never came")
             self._owed.clear()
 
     def _trade_of(
-        self, kind: int, market: int, account: int, other: int, lots: int, price_ticks: int, amount_atoms: int, cause: int
+        self, kind: int, market: int, account: int, other: int, lots: int, price_ticks: int, amount_atoms: int,
+        cause: int,
     ) -> None:  # fmt: skip
         self._nothing_owed()
         self._trade = f"the trade in row {self.rows:,} of {lots:,} lots at {price_ticks:,} ticks"
@@ -240,14 +243,20 @@ class Replay:
         return -(-value_atoms * ppm // 1_000_000) if self.terms.fee_up else value_atoms * ppm // 1_000_000
 
     def _end_of_step(self) -> None:
-        """Check what must hold between steps: the fund is above its floor, whoever is in debt has positions (I6, I7)."""
+        """Check what must hold between steps: the fund has its floor, whoever is in debt has positions (I6, I7)."""
         accounts = self.terms.accounts
         fund = self.balance_atoms(accounts + FUND)
         if fund < self.terms.fund_floor_atoms:
-            self._find(f"the step before ends with {fund:,} atoms in the fund, below its floor of {self.terms.fund_floor_atoms:,}")
+            self._find(
+                f"the step before ends with {fund:,} atoms in the fund, below its floor of "
+                f"{self.terms.fund_floor_atoms:,}"
+            )
         for unit in sorted(self._in_debt):
             if not accounts <= unit < accounts + VENUE_UNITS and not self._has_lots(unit):
-                self._find(f"the step before ends with unit {unit} {-self.balance_atoms(unit):,} atoms in debt and without positions")
+                self._find(
+                    f"the step before ends with unit {unit} {-self.balance_atoms(unit):,} atoms in debt and without "
+                    "positions"
+                )
 
     def _has_lots(self, unit: int) -> bool:
         if unit < self.terms.accounts:

@@ -52,7 +52,9 @@ def page_values(run: RunFolder, pictures: list[Drawn]) -> dict[str, Any]:
         "finished": run.finished,
         "interrupted": _interrupted(run),
         "headline": headline(run),
-        "cards": [{"label": measure_words(key), "value": written(key, summary[key])} for key in CARDS if key in summary],
+        "cards": [
+            {"label": measure_words(key), "value": written(key, summary[key])} for key in CARDS if key in summary
+        ],
         "chapters": [_chapter(chapter, by_name) for chapter in tell(run)],
         "measures": _measures(summary),
         "settings": json.dumps({"scenario": scenario, "rules": manifest["rules"]}, indent=2, ensure_ascii=False),
@@ -80,7 +82,8 @@ def _subtitle(run: RunFolder) -> str:
 def _interrupted(run: RunFolder) -> str:
     if run.series.empty:
         return "Nothing was recorded before that."
-    return f"It had come to {duration(int(run.series['time_s'].max()))} of market time; all that follows is about that part."
+    come_to = duration(int(run.series["time_s"].max()))
+    return f"It had come to {come_to} of market time; all that follows is about that part."
 
 
 def _chapter(chapter: Chapter, pictures: dict[str, Drawn]) -> dict[str, Any]:

@@ -23,17 +23,18 @@ from pydantic import BaseModel
 from .errors import Interrupted, UserError, describe_os_error
 
 PARTS = "parts"
+POOLS_MAX = 3
 # A worker computes on one processor: there are as many workers as the user wants processors used.
-ONE_THREAD = {
-    name: "1" for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-}
+ONE_THREAD = dict.fromkeys(("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 PACKAGES = ("engine", "agents", "sim")
 
 
 class Outcome(Protocol):
     """What a simulation returns: at least its summary."""
 
-    summary: dict[str, Any]
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The numbers of the run."""
 
 
 Simulate = Callable[[Any, Any, int], Outcome]
@@ -66,7 +67,8 @@ class Finished(NamedTuple):
 
 def task(scenario: BaseModel, rules: BaseModel, label: str, seed: int) -> Task:
     """Return the task of one run. The hash is taken here, once: workers must not see another state of the sources."""
-    content = [scenario.model_dump(mode="json"), rules.model_dump(mode="json"), seed, source_hash()]
+    world = scenario.model_dump(mode="json")
+    content = [world, _files_hash(world), rules.model_dump(mode="json"), seed, source_hash()]
     text = json.dumps(content, sort_keys=True, ensure_ascii=True)
     return Task(scenario, rules, label, seed, hashlib.sha256(text.encode("ascii")).hexdigest()[:32])
 
@@ -80,6 +82,13 @@ def source_hash() -> str:
         for file in sorted((root / package).rglob("*.py")):
             state.update(file.relative_to(root).as_posix().encode() + file.read_bytes())
     return state.hexdigest()
+
+
+def _files_hash(world: dict[str, Any]) -> list[str]:
+    """Return the hash of every price file that a scenario reads: a file that changed makes another run."""
+    paths = [market["path"] for market in world.get("markets", ())]
+    files = [Path(path["path"]) for path in paths if path["kind"] == "file"]
+    return [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
 
 
 def run_all(tasks: Sequence[Task], folder: Path, jobs: int, simulate: Simulate, progress: Progress) -> Finished:
@@ -112,9 +121,10 @@ def run_all(tasks: Sequence[Task], folder: Path, jobs: int, simulate: Simulate, 
 def _made(tasks: list[Task], parts: Path, jobs: int, simulate: Simulate) -> Iterator[tuple[Task, str]]:
     """Yield (task, why it failed or "") as runs end; on return every task was yielded once."""
     if jobs == 1 or len(tasks) == 1:
-        for number, task in enumerate(tasks):
-            yield tasks[number], make(task, parts, 0, simulate)[1]
+        for task in tasks:
+            yield task, make(task, parts, 0, simulate)[1]
         return
+    stillborn = 0
     while tasks:
         ended: set[int] = set()
         try:
@@ -126,6 +136,9 @@ def _made(tasks: list[Task], parts: Path, jobs: int, simulate: Simulate) -> Iter
             # Which worker died is not told; those that had begun and did not end are tried one at a time.
             left = [task for number, task in enumerate(tasks) if number not in ended]
             suspects = [task for task in left if _mark(parts, task).exists()]
+            stillborn = 0 if ended or suspects else stillborn + 1
+            if stillborn == POOLS_MAX:
+                raise UserError("worker processes are killed as soon as they start; try --jobs 1") from None
             for task in suspects:
                 yield task, _alone(task, parts, simulate)
             tasks = [task for task in left if task not in suspects]
@@ -167,20 +180,21 @@ def _ignore_interrupts() -> None:
 def make(task: Task, parts: Path, number: int, simulate: Simulate) -> tuple[int, str]:
     """Make one run and store its summary; return the task's number and why it failed, or "".
 
-    A mistake in the values of a run (ValueError) and a broken law (AssertionError) are failures of that run alone.
+    A mistake in the values of a run (ValueError), a broken law (AssertionError) and too little memory are failures of
+    that run alone.
     """
     mark = _mark(parts, task)
     mark.touch()
     try:
         summary = simulate(task.scenario, task.rules, task.seed).summary
-    except (ValueError, AssertionError) as error:
-        mark.unlink()
+    except (ValueError, AssertionError, MemoryError) as error:
+        mark.unlink(missing_ok=True)
         return number, f"{type(error).__name__}: {error}"
     path = _part(parts, task)
     part = path.with_suffix(".part")
     part.write_text(json.dumps(summary), encoding="utf-8")
     os.replace(part, path)
-    mark.unlink()
+    mark.unlink(missing_ok=True)
     return number, ""
 
 

@@ -52,7 +52,8 @@ def in_words(summary: dict[str, Any]) -> str:
         return f"{fall} Nobody was liquidated."
     told = [
         fall,
-        f"There were {count_of(summary['liquidations'], 'liquidation')}, worth {amount(summary['liquidated_notional'])} quote.",
+        f"There were {count_of(summary['liquidations'], 'liquidation')}; positions worth "
+        f"{amount(summary['liquidated_notional'])} quote were closed.",
     ]
     paid = [
         f"{LAYER_NAMES[layer]} ({amount(quote)})" for layer, quote in summary.get("waterfall", {}).items() if quote > 0

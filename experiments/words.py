@@ -68,21 +68,21 @@ GLOSSARY = {
     "initial margin": "The money an account must have to open a position: 1 / largest leverage of its value.",
     "maintenance margin": "The money an account must keep to hold a position. Below it the venue closes it by force.",
     "equity": "What an account is worth now: its balance plus the profit or loss of its open positions at the mark.",
-    "leverage": "Value of positions divided by the equity behind them. At 10x, a fall of 10 % takes all equity of a long.",
+    "leverage": "Value of positions over the equity behind them. At 10x, a fall of 10 % takes all equity of a long.",
     "mark price": "The price at which the venue values positions and decides who is liquidated; not the last trade.",
     "index": "The price of the same thing elsewhere; here the outside world that the run was given.",
     "funding": "A regular payment between longs and shorts that pulls the venue's price towards the index.",
     "open interest": "Contracts that are open; each has one long and one short.",
     "margin call": "A notice to a trader who is close to maintenance margin: add money or reduce the position.",
     "liquidation": "Closing of a position by the venue because equity fell below maintenance margin.",
-    "bankruptcy price": "The price at which closing leaves an account with exactly nothing. Worse than that, somebody else pays.",
+    "bankruptcy price": "The price at which closing leaves an account with nothing. Beyond it, somebody else pays.",
     "insurance fund": "Money of the venue that covers what bankrupt accounts cannot pay.",
     "takeover": "The fund or a backstop provider takes a position over at its bankruptcy price, outside the book.",
-    "auto-deleveraging (ADL)": "Winning positions are closed against bankrupt ones when the fund cannot or will not pay.",
+    "auto-deleveraging (ADL)": "Winning positions are closed against bankrupt ones where the fund does not pay.",
     "haircut": "What a deleveraged winner gets less than at the mark price.",
     "socialised loss": "A loss shared among all accounts with a profit, in proportion to the profit.",
     "cascade": "Liquidations that move the price so far that they cause further liquidations.",
-    "branching ratio": "Further liquidations that one liquidation causes on average. Near 1, a cascade hardly stops by itself.",
+    "branching ratio": "Liquidations that one liquidation causes on average. Near 1, a cascade hardly stops.",
     "conservation error": "Money made or lost by the program itself. It must be exactly 0.",
 }
 
@@ -115,7 +115,7 @@ def duration(time_s: float) -> str:
 
 
 def three_figures(value: float) -> str:
-    """Write a number with three significant figures, or more if it has more digits before the point: 1.23, 12.3, 1,234."""
+    """Write a number with three significant figures, or all before the point: 1.23, 12.3, 1,234."""
     if value == 0:
         return "0"
     decimals = max(0, 2 - math.floor(math.log10(abs(value)) + 1e-12))

@@ -26,7 +26,7 @@ class Member(NamedTuple):
 
     name: str
     kind: str
-    count: int
+    traders: int
     behaviour: type[Any]
     parameters: CohortParameters | None
     arguments: Mapping[str, Any]
@@ -59,7 +59,7 @@ class Directory:
         if len(set(codes)) < len(codes):
             twice = next(name for name, code in zip(names, codes, strict=True) if codes.count(code) > 1)
             raise ScenarioError(f"cohorts and agents need names of their own ({twice!r} stands twice)")
-        bounds = np.cumsum([0] + [member.count for member in members]).tolist()
+        bounds = np.cumsum([0] + [member.traders for member in members]).tolist()
         self.accounts: int = bounds[-1]
         if self.accounts == 0:
             raise ScenarioError("nobody trades: give cohorts a share or a count")
@@ -75,7 +75,7 @@ class Directory:
         self.trader_of = np.empty(self.accounts, dtype=np.int64)
         self.trader_of[self.rows] = np.arange(self.accounts)
         parts = [
-            (code << KEY_SHIFT) + np.arange(member.count, dtype=np.int64)
+            (code << KEY_SHIFT) + np.arange(member.traders, dtype=np.int64)
             for member, code in zip(members, codes, strict=True)
         ]
         self.keys: Integers = np.concatenate(parts)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
 import mesa
 import numpy as np
@@ -52,8 +53,8 @@ class MarketModel(mesa.Model):
     5. trade: the venue executes them, marks, and liquidates;
     6. remember: marks and volatility are noted for later views, and what the data collector is asked for.
 
-    The opening (deposits only) is step 0 and done by the constructor. Nothing is drawn from Mesa's generators: draws are
-    keyed by (seed, stream, trader, waking), see `delever.agents.draws`.
+    The opening (deposits only) is step 0 and done by the constructor. Nothing is drawn from Mesa's generators: draws
+    are keyed by (seed, stream, trader, waking), see `delever.agents.draws`.
     """
 
     def __init__(
@@ -72,10 +73,10 @@ class MarketModel(mesa.Model):
     ) -> None:
         """Build the world and open the venue.
 
-        `scenario` and `rules` are values or names (default: the flash shock, the textbook). `cohorts` adds cohorts of the
-        caller's own, as (class, parameters), with `name` and `count` among the parameters; `solos` adds single Mesa
+        `scenario` and `rules` are values or names (default: the flash shock, the textbook). `cohorts` adds cohorts of
+        the caller's own, as (class, parameters), with `name` and `count` among the parameters; `solos` adds single Mesa
         agents, as (class, arguments): each is made as `class(model, account=row, **arguments)` and given a deposit of
-        `deposit_quote`, one of its arguments. `labels` permutes the account rows (a test that rows mean nothing).
+        `deposit_quote`, one of its arguments. `labels` permutes the account rows (for tests that rows mean nothing).
         `keywords` replace fields of the scenario, e.g. `traders=500`. Raises ScenarioError, RuleError, or ValueError.
         """
         if not 0 <= seed < 2**63:
@@ -197,7 +198,7 @@ class MarketModel(mesa.Model):
                 raise ValueError(f"decide of cohort {cohort.name!r} commands an account that is not in the cohort")
             self.gateway.submit(commands, self.wakings[directory.trader_of[accounts]], step)
         for agent in self.solos:
-            agent.step()  # type: ignore[attr-defined]
+            agent.step()
         self.wakings[wakers] += 1
         gaps = wake_gaps(self.master_seed, directory.keys[wakers], self.wakings[wakers], self._mean_steps[wakers])
         self.calendar.schedule(wakers, step + gaps)
@@ -335,15 +336,8 @@ def _checked(commands: Any, who: str) -> Integers:
     return commands
 
 
-class _Reporter(NamedTuple):
-    """One number of one market, read from the venue; a named tuple so that a model with reporters can be pickled."""
-
-    market: int
-    column: int
-    factor: float
-
-    def __call__(self, model: MarketModel) -> float:
-        return float(model.venue.tables.markets[self.market, self.column]) * self.factor
+def _market_number(model: MarketModel, *, market: int, column: int, factor: float) -> float:
+    return float(model.venue.tables.markets[market, column]) * factor
 
 
 def _reporters(scenario: Scenario) -> dict[str, Callable[[MarketModel], float]]:
@@ -352,9 +346,13 @@ def _reporters(scenario: Scenario) -> dict[str, Callable[[MarketModel], float]]:
     for market, spec in enumerate(scenario.markets):
         suffix = f" {spec.symbol}" if len(scenario.markets) > 1 else ""
         tick, lot = float(spec.tick_size), float(spec.lot_size)
-        found[f"mark{suffix}"] = _Reporter(market, M_MARK_TICKS, tick)
-        found[f"index{suffix}"] = _Reporter(market, M_INDEX_TICKS, tick)
-        found[f"open_interest{suffix}"] = _Reporter(market, M_LONG_LOTS, lot)
+        for name, column, factor in (
+            ("mark", M_MARK_TICKS, tick),
+            ("index", M_INDEX_TICKS, tick),
+            ("open_interest", M_LONG_LOTS, lot),
+        ):
+            # Mesa calls functions and partials with the model, any other callable with nothing.
+            found[name + suffix] = partial(_market_number, market=market, column=column, factor=factor)
     return found | {"fund": _fund_quote, "distressed": _distressed}
 
 

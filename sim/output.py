@@ -1,8 +1,8 @@
 """The folder of a run: Parquet tables written in chunks, JSON files, and what to do when the disk is full.
 
 A table grows under the name `NAME.parquet.part` and gets its own name when it is closed. A Parquet file cannot be read
-before its last bytes are written, so the folder holds a reserve from its first moment: when the disk is full the reserve
-is given up, the tables are closed with what they have, and the run stops with a message.
+before its last bytes are written, so the folder holds a reserve from its first moment: when the disk is full, the
+reserve is given up, the tables are closed with what they have, and the run stops with a message.
 """
 
 from __future__ import annotations
@@ -29,12 +29,17 @@ class OutputError(Exception):
 
 
 class OutputFolder:
-    """The folder a run writes to. Every method raises OutputError if the folder or the disk refuses."""
+    """The folder a run writes to.
+
+    Opening it, `table`, `write_json` and `close_tables` raise OutputError if the folder or the disk refuses. Rows are
+    given from the middle of a step, where nothing may fail: `check` tells afterwards.
+    """
 
     def __init__(self, path: Path, stale: Sequence[str]):
         """Make the folder, set the reserve aside and remove `stale` files that an earlier run left there."""
         self.path = path
         self.full = False
+        self.failure: OSError | None = None
         self._reserve = path / ".reserve"
         self._tables: list[TableWriter] = []
         try:
@@ -81,21 +86,21 @@ class OutputFolder:
                 self._reserve_gone()
 
     def check(self) -> None:
-        """Raise OutputError if the disk has become full since the start."""
+        """Raise OutputError if rows could not be written, or the disk has become full, since the start."""
+        if self.failure is not None:
+            raise OutputError(reason(self.failure))
         if self.full:
             raise OutputError("the disk is full")
 
     def close_tables(self) -> None:
         """Write out what is buffered and close every table, so that all of them can be read."""
-        failed = None
         for table in self._tables:
             try:
                 table.close()
             except OSError as error:
-                failed = failed or error
+                self.failure = self.failure or error
         self._tables = []
-        if failed is not None:
-            raise OutputError(f"not all tables in {self.path} could be closed: {reason(failed)}")
+        self.check()
 
     def close(self) -> None:
         """Give the reserve back to the disk; tables must be closed before."""
@@ -124,7 +129,7 @@ class TableWriter:
         self._rows = 0
 
     def append(self, columns: Mapping[str, Any]) -> None:
-        """Add rows: one array, list or scalar for every column of the table."""
+        """Add rows: one array, list or scalar for every column of the table. Trouble is noted in the folder."""
         assert set(columns) == set(self.schema.names), f"{set(columns) ^ set(self.schema.names)} in {self._path.name}"
         count = max(np.size(value) for value in columns.values() if not isinstance(value, str))
         arrays = [_array(columns[field.name], count, field.type) for field in self.schema]
@@ -134,8 +139,7 @@ class TableWriter:
             try:
                 self.flush()
             except OSError as error:
-                raise OutputError(reason(error)) from None
-            self._folder.check()
+                self._folder.failure = self._folder.failure or error
 
     def flush(self) -> None:
         """Write what is buffered as row groups of at most CHUNK_ROWS rows; raises OSError."""

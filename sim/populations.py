@@ -64,7 +64,7 @@ class MakerPopulation(MakerParameters):
 
 
 class BackstopPopulation(BackstopParameters):
-    """A cohort of backstop providers: the accounts to which the venue hands positions over, in the order of their keys."""
+    """A cohort of backstop providers, whom the venue asks to take positions over, in the order of their keys."""
 
     kind: Literal["backstop"]
     """Behaviour."""
@@ -73,12 +73,7 @@ class BackstopPopulation(BackstopParameters):
 
 
 Population = Annotated[
-    NoisePopulation
-    | ValuePopulation
-    | TrendPopulation
-    | RetailPopulation
-    | MakerPopulation
-    | BackstopPopulation,
+    NoisePopulation | ValuePopulation | TrendPopulation | RetailPopulation | MakerPopulation | BackstopPopulation,
     Field(discriminator="kind"),
 ]
 

@@ -98,7 +98,7 @@ class Recorder:
     """Takes events and steps of one venue; writes tables if there is a folder; adds up the summary.
 
     Use: give `take` to the venue as its sink, call `after_step` after every step, `finish` once at the end, whatever
-    the end was. OutputError comes from any of them if the folder cannot be written to.
+    the end was. The last two raise OutputError if the folder cannot be written to.
     """
 
     def __init__(
@@ -178,6 +178,8 @@ class Recorder:
         self.fund_equity_atoms[1:] = [min(self.fund_equity_atoms[1], equity), equity]
         if "series" in self.writers and (self.venue.step - 1) % self.record_every_steps == 0:
             self._record_series()
+        if self.folder is not None:
+            self.folder.check()
 
     def finish(self) -> None:
         """Write down what is still open and close every table. The venue must stand between two steps."""
@@ -322,11 +324,11 @@ class Recorder:
         owners = [str(row) for row in range(traders)] + list(VENUE_UNIT_NAMES)
         owners += [str(row // markets) for row in range(len(rows) - pockets_at)]
         market = np.where(rows >= pockets_at, pocket % markets, NONE)
-        values = (rows, owners, market, t.units[:, U_DEBITS_ATOMS], t.units[:, U_CREDITS_ATOMS])
-        self.writers["balances"].append(dict(zip(BALANCE_COLUMNS, values, strict=True)))
+        units = (rows, owners, market, t.units[:, U_DEBITS_ATOMS], t.units[:, U_CREDITS_ATOMS])
+        self.writers["balances"].append(dict(zip(BALANCE_COLUMNS, units, strict=True)))
         held = np.arange(len(t.positions))
-        values = (held // markets, held % markets, t.positions[:, P_LOTS], t.positions[:, P_COST_ATOMS])
-        self.writers["positions"].append(dict(zip(POSITION_COLUMNS, values, strict=True)))
+        positions = (held // markets, held % markets, t.positions[:, P_LOTS], t.positions[:, P_COST_ATOMS])
+        self.writers["positions"].append(dict(zip(POSITION_COLUMNS, positions, strict=True)))
 
     def summary(self) -> dict[str, Any]:
         """Return the numbers of the run so far; money in quote units, counts as integers."""

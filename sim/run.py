@@ -50,11 +50,11 @@ def simulate(
 ) -> RunResult:
     """Run a scenario under a rule set with a seed and return its summary.
 
-    With `out` the run is stored there as it goes (`journal`: every posting and command too), and on Ctrl-C or a full disk
-    the folder holds everything up to the last step, its manifest saying `finished: false`. `check` has every law checked
-    at every step. `progress` is called with (steps done, steps) about a hundred times. Raises ScenarioError, RuleError,
-    PriceFileError, OutputError (each says what is wrong), KeyboardInterrupt (after storing), AssertionError (a law is
-    broken: a bug, with step and seed).
+    With `out` the run is stored there as it goes (`journal`: every posting and command too); on Ctrl-C or a full disk
+    the folder holds everything up to the last step, and its manifest says `finished: false`. `check` has every law
+    checked at every step. `progress` is called with (steps done, steps) about a hundred times. Raises ScenarioError,
+    RuleError, PriceFileError, OutputError (each says what is wrong), KeyboardInterrupt (after storing), AssertionError
+    (a law is broken: a bug, with step and seed).
     """
     began = time.perf_counter()
     model = MarketModel(
@@ -74,7 +74,7 @@ def simulate(
 def _run(
     model: MarketModel, folder: OutputFolder | None, journal: bool, progress: Progress | None, began: float
 ) -> RunResult:
-    """Step the model to its end, or to Ctrl-C, or until the disk is full; store what there is in every case."""
+    """Step the model to its end, or to what stops it (Ctrl-C, a full disk); store what there is in every case."""
     recorder = Recorder(
         model.venue,
         _owners(model),
@@ -92,7 +92,7 @@ def _run(
         recorder.after_step(model.report, model.arrived)
         with _interrupts() as interrupted:
             _step_through(model, recorder, progress, interrupted)
-    except (KeyboardInterrupt, OutputError, AssertionError) as error:
+    except BaseException as error:  # noqa: BLE001 - whatever stopped the run, what is recorded is stored first
         failure = error
     summary = _close(model, recorder, folder, manifest, began, failure)
     return RunResult(summary, None if folder is None else folder.path)
@@ -125,20 +125,22 @@ def _close(
     wall = time.perf_counter() - began
     try:
         recorder.finish()
-        summary = {
-            "scenario": model.scenario.name,
-            "rules": model.rules.name,
-            "seed": model.master_seed,
-            **recorder.summary(),
-            "commands_per_s": round(recorder.counts["commands"] / wall, 1),
-            "wall_s": round(wall, 3),
-        }
-        if folder is not None:
-            folder.write_json(SUMMARY, summary)
-            folder.write_json(MANIFEST, {**manifest, "finished": failure is None and not folder.full})
-            folder.check()
     except OutputError as error:
         failure = failure or error
+    summary = {
+        "scenario": model.scenario.name,
+        "rules": model.rules.name,
+        "seed": model.master_seed,
+        **recorder.summary(),
+        "commands_per_s": round(recorder.counts["commands"] / wall, 1),
+        "wall_s": round(wall, 3),
+    }
+    if folder is not None:
+        try:
+            folder.write_json(SUMMARY, summary)
+            folder.write_json(MANIFEST, {**manifest, "finished": failure is None})
+        except OutputError as error:
+            failure = failure or error
     if isinstance(failure, OutputError) and folder is not None:
         done, steps = model.venue.step - 1, model.scenario.steps
         raise OutputError(

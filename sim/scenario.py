@@ -102,9 +102,9 @@ class Scenario(_Part):
     """Number of traders for which the fund of the rules is meant: with more or fewer it is scaled; none leaves it."""
     latency: Latency = Latency()
     """How long commands travel."""
-    markets: Annotated[tuple[MarketSpec, ...], Field(min_length=1)]
+    markets: tuple[MarketSpec, ...]
     """Markets, in order."""
-    cohorts: Annotated[tuple[Population, ...], Field(min_length=1)]
+    cohorts: tuple[Population, ...]
     """Cohorts, in order."""
     rules: dict[str, Any] = {}
     """Rules this scenario changes in every rule set it is run with."""
@@ -139,7 +139,7 @@ class Scenario(_Part):
         return value
 
     @model_validator(mode="after")
-    def _names_are_unique(self) -> Scenario:
+    def _fits_together(self) -> Scenario:
         for what, names in (
             ("symbols of markets", [market.symbol for market in self.markets]),
             ("names of cohorts", [cohort.name for cohort in self.cohorts]),
@@ -147,6 +147,8 @@ class Scenario(_Part):
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
                 raise ValueError(f"{what} must differ ({twice[0]!r} stands twice)")
+        if not self.markets:
+            raise ValueError("at least one market is needed")
         if not 1 <= self.accounts <= ACCOUNTS_MAX:
             raise ValueError(
                 f"the cohorts have {self.accounts} traders in all; between 1 and {ACCOUNTS_MAX} are possible: "
@@ -219,26 +221,31 @@ def to_toml(scenario: Scenario) -> str:
     return tomli_w.dumps(scenario.model_dump(mode="json", exclude_none=True))
 
 
-def apply_sets(scenario: Scenario, rules: RuleSet, sets: Iterable[str]) -> tuple[Scenario, RuleSet]:
-    """Return scenario and rules with values set from texts `dotted.key=value`, values as in TOML.
+def set_values(scenario: Scenario, sets: Iterable[str]) -> Scenario:
+    """Return the scenario with values set from texts `dotted.key=value`, values as in TOML. Raises ScenarioError.
 
-    Keys that begin with `rules.` go to the rule set, all others to the scenario; a cohort is named by its name and a
-    market by its symbol: `cohorts.retail.share=0.5`, `markets.BTC.path.bridge_volatility=1.2`. What the scenario itself
-    changes in rules comes first, so that a set has the last word; the scenario returned changes no rules any more.
-    Raises ScenarioError or, for rules, RuleError.
+    A cohort is named by its name and a market by its symbol: `cohorts.retail.share=0.5`,
+    `markets.BTC.path.bridge_volatility=1.2`; other items of lists by their number, from 0.
     """
-    pairs = [_split(text) for text in sets]
     data = scenario.model_dump(mode="json", exclude_unset=True)
-    for key, raw in pairs:
-        if not key.startswith(RULES_PREFIX):
-            data = _with_value(data, scenario, key, raw)
-    changed = _validate(data, "--set")
+    for key, raw in map(_split, sets):
+        data = _with_value(data, scenario, key, raw)
+    return _validate(data, "--set")
+
+
+def apply_sets(scenario: Scenario, rules: RuleSet, sets: Iterable[str]) -> tuple[Scenario, RuleSet]:
+    """Return scenario and rules with values set as by `set_values`; keys that begin with `rules.` go to the rule set.
+
+    What the scenario itself changes in rules comes first, so that a set has the last word; the scenario returned
+    changes no rules any more. Raises ScenarioError or, for rules, RuleError.
+    """
+    texts = [(text, _split(text)) for text in sets]
+    changed = set_values(scenario, [text for text, (key, _) in texts if not key.startswith(RULES_PREFIX)])
     rules = changed.venue_rules(rules)
-    for key, raw in pairs:
+    for _, (key, raw) in texts:
         if key.startswith(RULES_PREFIX):
-            path, value = key.removeprefix(RULES_PREFIX), _value(raw)
             try:
-                rules = replace(rules, {path: value})
+                rules = replace(rules, {key.removeprefix(RULES_PREFIX): _value(raw)})
             except RuleError as error:
                 raise RuleError(f"--set {key}={raw}: {_after_name(str(error), rules.name)}") from None
     return changed.model_copy(update={"rules": {}, "fund_traders": None}), rules

@@ -123,6 +123,6 @@ def quantile(values: Integers, percent: int) -> int:
 
 
 def leverage_ppm(value_atoms: Integers, equity_atoms: Integers) -> int:
-    """Return the value of all positions over the equity of all accounts that have one; 0 if nobody has, or no equity."""
+    """Return the value of all positions over the equity of all accounts that have one; 0 without any equity."""
     equity = int(equity_atoms[value_atoms > 0].sum())
     return int(value_atoms.sum()) * PPM // equity if equity > 0 else 0

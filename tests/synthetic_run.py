@@ -1,6 +1,7 @@
 """A made-up run folder in the layout of a real one, for tests of what reads run folders.
 
-The numbers are drawn, not simulated; they only have to be plausible and to agree with each other where a reader relies on it.
+The numbers are drawn, not simulated; they only have to be plausible, and to agree with each other
+where a reader relies on it.
 """
 
 import json
@@ -65,17 +66,13 @@ def write_run(
 
 
 def _empty(name: str) -> pd.DataFrame:
-    return pd.DataFrame(
-        {c: pd.Series(dtype="object" if c in ("code", "cohort") else "int64") for c in COLUMNS[name]}
-    )
+    return pd.DataFrame({c: pd.Series(dtype="object" if c in ("code", "cohort") else "int64") for c in COLUMNS[name]})
 
 
 def _liquidations(random: np.random.Generator, times: np.ndarray, markets: int) -> pd.DataFrame:
     """Three bursts; within a burst each liquidation is the child of one of the last few before it."""
     start = np.sort(
-        np.concatenate(
-            [times[-1] * at + random.exponential(240, n) for at, n in ((0.4, 40), (0.6, 400), (0.8, 60))]
-        )
+        np.concatenate([times[-1] * at + random.exponential(240, n) for at, n in ((0.4, 40), (0.6, 400), (0.8, 60))])
     )
     n = len(start)
     ids = np.arange(1, n + 1)
@@ -117,8 +114,9 @@ def _adl(random: np.random.Generator, liquidations: pd.DataFrame) -> pd.DataFram
     return pd.DataFrame(
         {
             "step": hit["step"], "time_s": hit["time_s"], "market": hit["market"], "liquidation": hit["liquidation"],
-            "account": hit["account"], "counterparty": random.integers(0, 900, len(hit)), "counterparty_cohort": "trend",
-            "lots": hit["adl_lots"], "price_ticks": hit["mark_ticks"] + 50, "mark_ticks": hit["mark_ticks"],
+            "account": hit["account"], "counterparty": random.integers(0, 900, len(hit)),
+            "counterparty_cohort": "trend", "lots": hit["adl_lots"], "price_ticks": hit["mark_ticks"] + 50,
+            "mark_ticks": hit["mark_ticks"],
             "value_atoms": hit["adl_lots"] * hit["mark_ticks"] * MULTIPLIER_ATOMS,
             "haircut_atoms": hit["adl_lots"] * 50 * MULTIPLIER_ATOMS,
         }
@@ -149,11 +147,13 @@ def _series(
     stress = np.convolve(np.bincount(bucket, minlength=n)[:n], np.ones(30), "same")
     return pd.DataFrame(
         {
-            "step": times, "time_s": times, "market": market, "index_ticks": index, "mark_ticks": mark, "last_ticks": mark,
-            "bid_ticks": mark - 1, "ask_ticks": mark + 1, "depth_bid_lots": 5000, "depth_ask_lots": 5000,
+            "step": times, "time_s": times, "market": market, "index_ticks": index, "mark_ticks": mark,
+            "last_ticks": mark, "bid_ticks": mark - 1, "ask_ticks": mark + 1,
+            "depth_bid_lots": 5000, "depth_ask_lots": 5000,
             "volume_lots": 900, "volume_atoms": forced + random.integers(1, 400, n) * 10**9, "forced_lots": 10,
             "forced_atoms": forced, "fills": 20, "open_interest_lots": (900_000 * (1 - 1.4 * fallen)).astype(np.int64),
-            "funding_ppb": 10_000, "distressed": stress // 3, "called": stress + 5, "fund_equity_atoms": balance.to_numpy() + 10**9,
+            "funding_ppb": 10_000, "distressed": stress // 3, "called": stress + 5,
+            "fund_equity_atoms": balance.to_numpy() + 10**9,
             "fund_balance_atoms": balance.to_numpy(), "bad_debt_atoms": 0, "socialised_atoms": 0,
             "margin_ratio_p10_ppm": (700_000 + 200_000 * fallen).astype(np.int64),
             "margin_ratio_p50_ppm": (350_000 + 500_000 * fallen).astype(np.int64),
@@ -173,12 +173,14 @@ def _summary(
         "scenario": "made-up", "rules": "textbook", "seed": seed, "digest": "ab" * 32, "accounts": 900,
         "steps": int(series["step"].max()) + 1, "commands": 1_234_567, "fills": int(series["fills"].sum()),
         "liquidations": len(liquidations), "liquidated_notional": int(liquidations["value_atoms"].sum()) / 1e6,
-        "max_drawdown": float((1 - mark / mark.cummax()).max()), "insurance_fund_start": fund["balance_atoms"].iloc[0] / 1e6,
-        "insurance_fund_min": fund["balance_atoms"].min() / 1e6, "insurance_fund_end": fund["balance_atoms"].iloc[-1] / 1e6,
-        "adl_fills": len(adl), "adl_notional": int(adl["value_atoms"].sum()) / 1e6, "socialised_loss": 0.0, "bad_debt": 0.0,
+        "max_drawdown": float((1 - mark / mark.cummax()).max()),
+        "insurance_fund_start": fund["balance_atoms"].iloc[0] / 1e6,
+        "insurance_fund_min": fund["balance_atoms"].min() / 1e6,
+        "insurance_fund_end": fund["balance_atoms"].iloc[-1] / 1e6, "adl_fills": len(adl),
+        "adl_notional": int(adl["value_atoms"].sum()) / 1e6, "socialised_loss": 0.0, "bad_debt": 0.0,
         "unfinished_cascades": 0, "conservation_error": 0, "commands_per_s": 250_000.0, "wall_s": 4.9,
-        "volume_notional": traded / 1e6, "forced_notional": forced / 1e6, "forced_share": forced / traded, "margin_calls": 321,
-        "refusals": {"COLLAR": 12, "MARGIN": 34}, "events_chain": 12345,
+        "volume_notional": traded / 1e6, "forced_notional": forced / 1e6, "forced_share": forced / traded,
+        "margin_calls": 321, "refusals": {"COLLAR": 12, "MARGIN": 34}, "events_chain": "0" * 16,
         "waterfall": {
             "own_margin": int(liquidations["margin_lost_atoms"].sum()) / 1e6, "fund": paid / 1e6, "backstop": 0.0,
             "adl": int(adl["haircut_atoms"].sum()) / 1e6, "socialised": 0.0, "bad_debt": 0.0,

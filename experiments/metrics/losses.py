@@ -66,11 +66,7 @@ def fund_flows_atoms(fund: pd.DataFrame) -> pd.DataFrame:
         in_atoms=fund["amount_atoms"].clip(lower=0).astype("int64"),
         out_atoms=(-fund["amount_atoms"]).clip(lower=0).astype("int64"),
     )
-    return (
-        rows.groupby("code", as_index=False)[["in_atoms", "out_atoms"]]
-        .sum()
-        .sort_values("code", ignore_index=True)
-    )
+    return rows.groupby("code", as_index=False)[["in_atoms", "out_atoms"]].sum().sort_values("code", ignore_index=True)
 
 
 def waterfall_atoms(

@@ -35,6 +35,8 @@ from delever.engine.tables import (
     Tables,
 )
 
+from tests.property.streams import tier_tables
+
 from .desk import PLAIN
 from .engine_desk import EngineDesk
 
@@ -46,19 +48,6 @@ def tables(multiplier: int = 1, price_max: int = 1_000, **axes: Any) -> Tables:
     """Return the tables of two accounts in one market under plain rules with some axes changed."""
     rules = RuleSet.model_validate(PLAIN | axes)
     return allocate(rules, [Market("M0", multiplier, price_max)], np.arange(2), [100], 10, False)
-
-
-@st.composite
-def tier_tables(draw: st.DrawFn) -> list[dict[str, int]]:
-    """Draw up to five tiers with rising floors and rates."""
-    count = draw(st.integers(1, 5))
-    floors = [0, *sorted(draw(st.sets(st.integers(1, 10_000), min_size=count - 1, max_size=count - 1)))]
-    initial = sorted(draw(st.lists(st.integers(1, PPM), min_size=count, max_size=count)))
-    maintenance = sorted(draw(st.integers(1, rate)) for rate in initial)
-    return [
-        {"floor_quote": floor, "initial_ppm": first, "maintenance_ppm": min(first, last)}
-        for floor, first, last in zip(floors, initial, maintenance, strict=True)
-    ]
 
 
 @given(tiers=tier_tables(), lots=st.integers(1, 100_000), mark=st.integers(1, 999), up=st.booleans())

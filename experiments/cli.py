@@ -1,0 +1,219 @@
+"""The command line `delever`. Nothing heavy is imported before a command runs, so that help comes at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, CycloptsError, Parameter
+
+from .catalogue import rules_app, scenarios_app
+from .errors import EXIT_FOUND, UserError, guarded
+
+DESCRIPTION = """A laboratory for liquidation cascades: simulated traders, an order book, the margin rules of exchanges.
+
+A run puts a scenario (who trades, which price comes from outside) under a rule set (margin, liquidation, insurance
+fund, deleveraging) with a seed (the luck). The same three always give the same result, bit for bit.
+
+First steps:
+
+    delever scenarios list
+    delever run flash-shock --rules textbook
+    delever compare flash-shock --rules hyperliquid --rules binance-usdm --seeds 8
+
+Exit codes: 0 done; 1 an audit found a broken row, or a law was broken in a run; 2 something you can put right (the
+message says what); 130 interrupted with Ctrl-C, and what was computed is kept."""
+
+app = App(
+    name="delever",
+    help=DESCRIPTION,
+    help_format="markdown",
+    version_flags=["--version"],
+    suppress_keyboard_interrupt=False,
+)
+app.command(rules_app)
+app.command(scenarios_app)
+
+ScenarioName = Annotated[str, Parameter(help="Built-in scenario (delever scenarios list) or a TOML file.")]
+Rules = Annotated[
+    str,
+    Parameter(
+        help="Preset (delever rules list) or TOML file; changes to it after commas: textbook,margin.leverage_max=5.",
+    ),
+]
+RulesList = Annotated[
+    list[str],
+    Parameter(
+        name="--rules",
+        negative=(),
+        help="Preset or TOML file, with changes after commas: hyperliquid,liquidation.act=false. Once for each rule "
+        "set; the first is what the others are compared with.",
+    ),
+]
+Sets = Annotated[
+    list[str] | None,
+    Parameter(
+        name="--set",
+        negative=(),
+        help="Change one value, as often as you like: traders=5000, duration_s=3600, cohorts.retail.share=0.5, "
+        "markets.BTC.path.volatility=0.9, rules.margin.leverage_max=10.",
+    ),
+]
+Traders = Annotated[
+    int | None, Parameter(help="How many traders the cohorts have shares of, instead of the scenario's number.")
+]
+AsJson = Annotated[
+    bool,
+    Parameter(
+        name="--json", negative=(), show_default=False, help="Print exactly one JSON object on stdout, nothing else."
+    ),
+]
+
+
+@app.command
+def run(
+    scenario: ScenarioName,
+    /,
+    *,
+    rules: Rules = "textbook",
+    seed: Annotated[int, Parameter(help="The luck: a number from 0.")] = 0,
+    index: Annotated[
+        Path | None,
+        Parameter(
+            help="Price file (CSV or Parquet, plain or .gz) for the first market instead of the scenario's prices. "
+            "The run then lasts as long as the file; tick and lot size follow the level of its prices."
+        ),
+    ] = None,
+    symbol: Annotated[str | None, Parameter(help="Symbol to pick from an --index file that holds several.")] = None,
+    sets: Sets = None,
+    traders: Traders = None,
+    out: Annotated[
+        Path | None, Parameter(help="Folder to write to.", show_default=lambda _: "results/SCENARIO-RULES-SEED")
+    ] = None,
+    as_json: AsJson = False,
+    check: Annotated[
+        bool,
+        Parameter(
+            negative=(),
+            show_default=False,
+            help="Check every law of the venue after every step (slow; for finding defects).",
+        ),
+    ] = False,
+    journal: Annotated[
+        bool,
+        Parameter(
+            negative=(),
+            show_default=False,
+            help="Store every posting and command too, so that delever audit can prove the run.",
+        ),
+    ] = False,
+    report: Annotated[
+        bool, Parameter(show_default=False, help="Draw the figures and write report.html (the default).")
+    ] = True,
+    force: Annotated[
+        bool, Parameter(negative=(), show_default=False, help="Write over another run in the folder.")
+    ] = False,
+) -> None:
+    """Run one scenario under one rule set.
+
+    Writes manifest.json, summary.json, Parquet tables, figures and report.html into a folder. The same run may be made
+    again into its folder; another run is only written over with --force. Ctrl-C stops it after the step; what was
+    recorded until then is kept and usable.
+
+    For example:
+
+        delever run flash-shock
+        delever run black-thursday --rules hyperliquid --traders 20000
+        delever run calm --rules textbook,margin.leverage_max=1 --json
+        delever run flash-shock --index prices_1m.csv.gz --symbol BTCUSDT --set record_every_s=30
+    """
+    from .single import run_one
+
+    run_one(
+        scenario, rules=rules, seed=seed, index=index, symbol=symbol, sets=sets or [], traders=traders, out=out,
+        as_json=as_json, check=check, journal=journal, report=report, force=force,
+    )  # fmt: skip
+
+
+@app.command
+def compare(
+    scenario: ScenarioName,
+    /,
+    *,
+    rules: RulesList,
+    seeds: Annotated[int, Parameter(help="How many seeds; each rule set runs with each of them.")] = 8,
+    first_seed: Annotated[int, Parameter(help="The first seed; the others follow.")] = 0,
+    jobs: Annotated[int, Parameter(help="Runs at the same time, each in a process of its own.")] = 1,
+    index: Annotated[Path | None, Parameter(help="Price file for the first market, as for run.")] = None,
+    symbol: Annotated[str | None, Parameter(help="Symbol to pick from an --index file that holds several.")] = None,
+    sets: Sets = None,
+    traders: Traders = None,
+    out: Annotated[
+        Path | None, Parameter(help="Folder to write to.", show_default=lambda _: "results/compare-SCENARIO")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare rule sets under the same luck, paired by seed.
+
+    Writes runs.parquet (one row per rule set and seed: seed, digest, every measure), comparison.json and
+    figures/comparison.png. Each run is stored as soon as it is finished: after Ctrl-C, or with more seeds, the same
+    command goes on where it stopped. The result does not depend on --jobs.
+
+    For example:
+
+        delever compare black-thursday --rules hyperliquid --rules binance-usdm --seeds 16 --jobs 2
+        delever compare flash-shock --rules textbook --rules textbook,liquidation.act=false --seeds 8
+        delever compare flash-shock --rules textbook --rules textbook,margin.leverage_max=5 --set traders=2000
+    """
+    from .several import compare_many
+
+    compare_many(
+        scenario, rules=rules, seeds=seeds, first_seed=first_seed, jobs=jobs, index=index, symbol=symbol,
+        sets=sets or [], traders=traders, out=out, as_json=as_json,
+    )  # fmt: skip
+
+
+@app.command
+def audit(folder: Annotated[Path, Parameter(help="Folder of a run made with --journal.")]) -> int:
+    """Prove a stored run: replay its journal and compare it with all balances and positions.
+
+    A second book-keeping, which shares no code with the engine, replays every row. If something does not follow, it
+    says which row breaks what, and the exit code is 1.
+
+    For example:
+
+        delever run flash-shock --journal --out results/proof
+        delever audit results/proof
+    """
+    from .audit import print_audit
+
+    return 0 if print_audit(folder) else EXIT_FOUND
+
+
+@app.command
+def report(folder: Annotated[Path, Parameter(help="Folder of a run, finished or interrupted.")]) -> None:
+    """Make figures and report.html of a stored run again.
+
+    For example:
+
+        delever report results/black-thursday
+    """
+    from .folder import RunFolder
+    from .report import write_report
+
+    RunFolder(folder)
+    print(f"Report: {write_report(folder)}")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit code; errors of users become one message on stderr."""
+
+    def command() -> object:
+        try:
+            return app(
+                arguments, exit_on_error=False, print_error=False, help_on_error=False, result_action="return_value"
+            )
+        except CycloptsError as error:
+            raise UserError(f"{error}".strip()) from None
+
+    return guarded(command)

@@ -1,0 +1,71 @@
+"""`delever compare`: from what the user wrote to the runs, and what is printed of them."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from rich.console import Console
+
+from delever.engine.rules.ruleset import RuleSet
+from delever.sim.run import simulate
+from delever.sim.scenario import load_scenario
+
+from .choose import check_paths, choose, folder_name, mistakes_of_users
+from .compare import print_comparison, run_comparison
+from .errors import UserError, at_least, writable_folder
+from .single import progress_bar
+
+SEED_MAX = 2**63 - 1
+WARM_UP_TRADERS = 200
+
+
+def compare_many(
+    scenario: str,
+    *,
+    rules: list[str],
+    seeds: int,
+    first_seed: int,
+    jobs: int,
+    index: Path | None,
+    symbol: str | None,
+    sets: list[str],
+    traders: int | None,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Do what `delever compare` says; see there. Raises UserError and Interrupted."""
+    at_least("--seeds", seeds, 1)
+    at_least("--first-seed", first_seed, 0)
+    at_least("--jobs", jobs, 1)
+    if first_seed + seeds - 1 > SEED_MAX:
+        raise UserError(f"the last seed must be at most 2^63 - 1 (got {first_seed + seeds - 1})")
+    if len(rules) < 2:
+        raise UserError("compare needs at least two rule sets: --rules A --rules B")
+    wanted = choose(scenario, rules, traders=traders, index=index, symbol=symbol, sets=sets)
+    folder = writable_folder(out or Path("results") / folder_name(wanted.scenario, "compare"))
+    check_paths(wanted.scenario, first_seed)
+    numbers = range(first_seed, first_seed + seeds)
+    jobs = min(jobs, os.cpu_count() or 1, seeds * len(rules))
+    with mistakes_of_users(), progress_bar("runs") as moved:
+        if jobs > 1:
+            _compile_kernels(wanted.rules[0][1])
+        _, summary = run_comparison(
+            wanted.scenario,
+            wanted.rules,
+            numbers,
+            folder,
+            jobs=min(jobs, os.cpu_count() or 1),
+            simulate=simulate,
+            progress=moved,
+        )
+    if as_json:
+        print(json.dumps(summary))
+    else:
+        print_comparison(summary, Console())
+
+
+def _compile_kernels(rules: RuleSet) -> None:
+    """Make a small run with a crash, so that all kernels lie compiled on disk before several workers want them."""
+    simulate(load_scenario("flash-shock").replaced({"traders": WARM_UP_TRADERS}), rules, 0)

@@ -1,0 +1,147 @@
+"""R-U4: what could overflow or makes no sense is refused before there is a venue; snapshots fit or are refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from delever.engine.rules.ruleset import RuleSet
+from delever.engine.state import PRICE_TICKS_LIMIT, Market, allocate
+from delever.engine.tables import Tables
+from delever.engine.venue import Venue
+
+from .desk import PLAIN, command
+from .engine_desk import EngineDesk
+
+SOUND: dict[str, Any] = {
+    "rules": RuleSet(),
+    "markets": [Market("BTC", 1, 1_000)],
+    "keys": np.arange(3),
+    "first_index_ticks": [100],
+    "orders_max": 10,
+}
+LOTS_MAX = RuleSet().contract.lots_max
+
+
+def allocated(**changes: Any) -> Tables:
+    """Allocate a sound venue with some arguments changed."""
+    chosen = SOUND | changes
+    return allocate(*(chosen[name] for name in SOUND), False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"markets": [], "first_index_ticks": []}, "at least one market and one first index each (got 0 markets)"),
+        ({"first_index_ticks": [100, 100]}, "one first index each (got 1 markets)"),
+        ({"keys": np.array([], dtype=np.int64)}, "at least one account, and keys must be distinct"),
+        ({"keys": np.array([4, 7, 4])}, "at least one account, and keys must be distinct"),
+        ({"orders_max": 0}, "orders_max must be at least 1 (got 0)"),
+        ({"first_index_ticks": [0]}, "BTC: the first index (0 ticks) must lie below price_max_ticks (1000)"),
+        ({"first_index_ticks": [1_000]}, "BTC: the first index (1000 ticks) must lie below price_max_ticks (1000)"),
+        ({"markets": [Market("BTC", 1, 1)], "first_index_ticks": [1]}, "price_max_ticks (1)"),
+        ({"markets": [Market("BTC", 1, PRICE_TICKS_LIMIT + 1)]}, f"at most {PRICE_TICKS_LIMIT}; choose a larger tick"),
+        ({"markets": [Market("BTC", 0, 1_000)]}, "BTC: multiplier_atoms must be at least 1 (got 0)"),
+        ({"markets": [Market("BTC", -3, 1_000)]}, "BTC: multiplier_atoms must be at least 1 (got -3)"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(changes: dict[str, Any], said: str) -> None:
+    """R-U1, R-P3: the message says what was wrong, where, and what would be right."""
+    with pytest.raises(ValueError, match=".") as refused:
+        allocated(**changes)
+    assert said in str(refused.value)
+
+
+def test_the_proof_against_overflow_is_sharp() -> None:
+    """R-U4: 2 * lots_max * multiplier * price_max < 2**62, to the atom."""
+    sharp = (2**62 - 1) // (2 * LOTS_MAX * 1_000)
+    assert allocated(markets=[Market("BTC", sharp, 1_000)]).markets.shape[0] == 1
+    with pytest.raises(ValueError, match="overflows 62 bits") as refused:
+        allocated(markets=[Market("BTC", sharp + 1, 1_000)])
+    assert f"({LOTS_MAX} x {sharp + 1} x 1000); lower contract.lots_max" in str(refused.value)
+
+
+def test_an_overflow_in_any_market_is_found() -> None:
+    """R-U4: the second market is the one that is named."""
+    markets = [Market("BTC", 1, 1_000), Market("ETH", 2**40, 1_000)]
+    with pytest.raises(ValueError, match="^ETH: lots_max"):
+        allocated(markets=markets, first_index_ticks=[100, 100])
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"dt_s": 0}, "dt_s must be at least 1 second (got 0)"),
+        ({"backstops": [3]}, "backstop account 3 is not a trader: rows are 0 .. 2"),
+        ({"backstops": [1, -1]}, "backstop account -1 is not a trader: rows are 0 .. 2"),
+    ],
+)
+def test_a_venue_refuses_what_its_tables_do_not_show(changes: dict[str, Any], said: str) -> None:
+    """R-U1, R-W5: the step length and the backstop accounts."""
+    chosen = SOUND | changes
+    with pytest.raises(ValueError, match=".") as refused:
+        Venue(chosen.pop("rules"), chosen.pop("markets"), chosen.pop("keys"), **chosen)
+    assert str(refused.value) == said
+
+
+def test_there_are_pockets_only_where_isolated_margin_is_allowed() -> None:
+    """R-M1: one cross unit each, the fund, six of the venue, and a pocket per account and market."""
+    with_pockets = allocated()
+    without = allocated(rules=RuleSet.model_validate({"margin": {"isolated_allowed": False}}))
+    assert (len(with_pockets.units), len(without.units)) == (3 + 7 + 3, 3 + 7)
+    assert with_pockets.accounts.shape[0] == without.accounts.shape[0] == 4
+
+
+def busy_desk() -> EngineDesk:
+    """Return a desk with positions, resting and waiting orders."""
+    desk = EngineDesk([10_000, 10_000, 10_000])
+    desk.trade(0, 1, 10, 100)
+    desk.limit(2, 1, 5, 95, tag=1)
+    desk.do("STOP", 0, side=-1, lots=10, trigger=90)
+    return desk
+
+
+def test_restore_undoes_everything() -> None:
+    """A snapshot is a copy: what happens after it is gone after restore, and it can be restored twice."""
+    desk = busy_desk()
+    saved, digest = desk.engine.snapshot(), desk.engine.digest()
+    for _ in range(2):
+        desk.step(command("MARKET", 1, side=-1, lots=4), index=80)
+        assert desk.engine.digest() != digest
+        desk.engine.restore(saved)
+        assert desk.engine.digest() == digest
+        assert all((saved[name] == array).all() for name, array in desk.t._asdict().items())
+
+
+@pytest.mark.parametrize(
+    ("other", "table"), [({"accounts": 4}, "units"), ({"orders_max": 99}, "orders"), ({"price_max": 999}, "levels")]
+)
+def test_a_snapshot_of_another_size_is_refused_whole(other: dict[str, int], table: str) -> None:
+    """The first table that does not fit is named, and nothing has been written."""
+    sizes = {"accounts": 3, "orders_max": 100, "price_max": 1_000} | other
+    rules = RuleSet.model_validate(PLAIN)
+    venue = Venue(
+        rules,
+        [Market("M0", 1, sizes["price_max"])],
+        np.arange(sizes["accounts"]),
+        first_index_ticks=[100],
+        orders_max=sizes["orders_max"],
+    )
+    before = venue.snapshot()
+    with pytest.raises(ValueError, match=f"snapshot does not fit: {table} has shape"):
+        venue.restore(busy_desk().engine.snapshot())
+    assert all((before[name] == array).all() for name, array in venue.tables._asdict().items())
+
+
+def test_digest_sees_every_table_of_state() -> None:
+    """One changed number in ledger, accounts, positions, orders, levels or markets is another digest."""
+    desk = busy_desk()
+    digests = {desk.engine.digest()}
+    for name in ("units", "accounts", "positions", "orders", "levels", "markets", "venue"):
+        table = getattr(desk.t, name)
+        table.flat[0] += 1
+        digests.add(desk.engine.digest())
+        table.flat[0] -= 1
+    assert len(digests) == 8
