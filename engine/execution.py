@@ -101,10 +101,12 @@ def execute(t: Tables, commands: Table, results: Table, start: int) -> int:
 @kernel
 def _record_command(t: Tables, commands: Table, row: int, result: int) -> None:
     """Put a command and its answer into the journal."""
-    price = commands[row, C_PRICE_TICKS]
+    lots = commands[row, C_LOTS]
+    if lots > 0:  # the sign of the side; what was refused may hold any numbers, and their product would overflow
+        lots *= max(-1, min(1, commands[row, C_SIDE]))
     record(
-        t, COMMAND, commands[row, C_MARKET], commands[row, C_ACCOUNT], commands[row, C_KIND],
-        commands[row, C_SIDE] * commands[row, C_LOTS], price, commands[row, C_AMOUNT], commands[row, C_CAUSE], result,
+        t, COMMAND, commands[row, C_MARKET], commands[row, C_ACCOUNT], commands[row, C_KIND], lots,
+        commands[row, C_PRICE_TICKS], commands[row, C_AMOUNT], commands[row, C_CAUSE], result,
     )  # fmt: skip
 
 

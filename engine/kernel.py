@@ -11,10 +11,11 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numba
 from numba import config
+from numba.core import types
 
 if not config.DISABLE_JIT:
     from . import handles  # noqa: F401  (teaches numba the type of `Tables`)
@@ -60,6 +61,22 @@ def kernel(function: F) -> F:
     config.CACHE_DIR = CACHE_FOLDER
     try:
         counting = os.environ.get("DELEVER_KERNEL_COUNTING") == "1"
-        return cast(F, numba.njit(cache=not counting, _nrt=counting, no_cfunc_wrapper=True)(function))
+        compiled = numba.njit(cache=not counting, _nrt=counting, no_cfunc_wrapper=True)(function)
+        _compile_once_for_constants(compiled)
+        return cast(F, compiled)
     finally:
         config.CACHE_DIR = before
+
+
+def _compile_once_for_constants(compiled: Any) -> None:
+    """Let a kernel treat constant arguments like any other integer.
+
+    numba would compile it anew for every event kind and posting code that a caller names: seventeen times `record`.
+    """
+    template = compiled.get_call_template
+
+    def without_literals(args: Any, kws: Any) -> Any:
+        unliteral: Any = types.unliteral  # type: ignore[attr-defined]
+        return template(tuple(unliteral(a) for a in args), {name: unliteral(a) for name, a in kws.items()})
+
+    compiled.get_call_template = without_literals

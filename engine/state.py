@@ -38,6 +38,7 @@ from .tables import (
     O_NEXT,
     ORDER_COLUMNS,
     P_ISOLATED,
+    P_LOOK_TICKS,
     POSITION_COLUMNS,
     TIER_COLUMNS,
     TRIGGER_COLUMNS,
@@ -75,6 +76,7 @@ from .tables import (
 EVENTS_MIN = 65_536
 LONG_AGO = -(2**40)
 PRICE_TICKS_LIMIT = 32**4
+VALUE_MAX_ATOMS = 2**58  # leaves room for multiples of a requirement, and for money beside positions
 
 
 class Market(NamedTuple):
@@ -158,12 +160,12 @@ def _check_limits(
             )
         if market.multiplier_atoms < 1:
             raise ValueError(f"{market.symbol}: multiplier_atoms must be at least 1 (got {market.multiplier_atoms})")
-        if 2 * rules.contract.lots_max * market.multiplier_atoms * market.price_max_ticks >= 2**62:
-            raise ValueError(
-                f"{market.symbol}: lots_max x multiplier_atoms x price_max_ticks overflows 62 bits "
-                f"({rules.contract.lots_max} x {market.multiplier_atoms} x {market.price_max_ticks}); "
-                f"lower contract.lots_max"
-            )
+    largest = sum(2 * rules.contract.lots_max * m.multiplier_atoms * m.price_max_ticks for m in markets)
+    if largest > VALUE_MAX_ATOMS:
+        raise ValueError(
+            f"2 x lots_max x multiplier_atoms x price_max_ticks, over all markets, is {largest} atoms "
+            f"and could overflow 64 bits; lower contract.lots_max ({rules.contract.lots_max}) until it is at most {VALUE_MAX_ATOMS}"
+        )
 
 
 def _fill_venue(
@@ -215,11 +217,13 @@ def _fill_market(
 def digest(t: Tables) -> str:
     """Return a SHA-256 over all state: the ledger, positions, orders, markets with their counters.
 
-    Rules and the journal are not part of it: two rule sets that never made a difference have one digest.
+    Rules, look-out prices and the journal are not part of it: two rule sets that never made a difference have one
+    digest.
     """
     state = hashlib.sha256()
-    for name in ("units", "accounts", "positions", "orders", "levels"):
+    for name in ("units", "accounts", "orders", "levels"):
         state.update(np.ascontiguousarray(getattr(t, name)).tobytes())
+    state.update(np.ascontiguousarray(t.positions[:, :P_LOOK_TICKS]).tobytes())
     state.update(np.ascontiguousarray(t.markets[:, :M_COLLAR_LOW]).tobytes())
     state.update(t.venue[:V_EVENT_COUNT].tobytes())
     return state.hexdigest()

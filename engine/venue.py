@@ -122,8 +122,8 @@ class Venue:
         """Process one step (R-S): (1) triggered orders, (2) commands, (3) funding, (4) mark, (5) liquidation rounds,
         (6) loss sharing, (7) laws.
 
-        commands: (n, COMMAND_COLUMNS) int64 in order of execution; index_ticks: (M,). Raises ValueError if the shapes
-        are wrong, AssertionError if a law is broken.
+        commands: (n, COMMAND_COLUMNS) int64 in order of execution; index_ticks: (M,). Raises ValueError if
+        shapes, types or prices are wrong, AssertionError if a law is broken.
         """
         t = self.tables
         self._check_input(commands, index_ticks)
@@ -148,14 +148,20 @@ class Venue:
         return StepReport(results, done, rounds.forced_orders, rounds.rounds, rounds.unfinished, distressed)
 
     def _check_input(self, commands: NDArray[np.int64], index_ticks: NDArray[np.int64]) -> None:
-        """Refuse what is not a batch of commands or not a price per market."""
-        if commands.ndim != 2 or commands.shape[1] != COMMAND_COLUMNS or commands.dtype != np.int64:
+        """Refuse what is not a batch of commands, or not a whole price per market within the limit of R-U4."""
+        if getattr(commands, "dtype", None) != np.int64 or commands.shape[1:] != (COMMAND_COLUMNS,):
+            got = getattr(commands, "dtype", type(commands).__name__)
             raise ValueError(
                 f"commands must be an int64 array of shape (n, {COMMAND_COLUMNS}) "
-                f"(got {commands.dtype} of shape {commands.shape})"
+                f"(got {got} of shape {np.shape(commands)})"
             )
-        if len(index_ticks) != len(self.markets) or min(index_ticks) < 1:
-            raise ValueError(f"index_ticks needs one price of at least 1 tick per market (got {list(index_ticks)})")
+        index = np.asarray(index_ticks)
+        whole = index.dtype.kind == "i" and index.shape == (len(self.markets),)
+        if not whole or index.min() < 1 or index.max() > state.PRICE_TICKS_LIMIT:
+            raise ValueError(
+                f"index_ticks needs one whole price of 1 .. {state.PRICE_TICKS_LIMIT} ticks per market "
+                f"(got {index_ticks})"
+            )
 
     def execute(self, commands: NDArray[np.int64], *, forced: bool = False) -> NDArray[np.int64]:
         """Execute commands in order through the one path there is; return their results.
@@ -163,6 +169,9 @@ class Venue:
         `forced`: the commands are the engine's own, so that FLAG_FORCED is allowed.
         """
         self.tables.venue[V_FORCING] = int(forced)
+        commands = np.require(
+            commands, requirements=["C", "W"]
+        )  # another memory layout would be another kernel to compile
         results = np.zeros(len(commands), dtype=np.int64)
         row = execute(self.tables, commands, results, 0)
         while row < len(commands):

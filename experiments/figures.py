@@ -35,6 +35,7 @@ COMPARED = (
     "max_drawdown", "liquidations", "liquidated_notional", "forced_share", "insurance_fund_min", "adl_notional",
     "socialised_loss", "bad_debt", "waterfall.own_margin",
 )  # fmt: skip
+NOTHING_RECORDED = "The run was interrupted before anything was recorded."
 DPI = 150
 BUCKETS = 200
 MARKETS_DRAWN_MAX = 4
@@ -206,8 +207,10 @@ def price_figure(run: RunFolder, market: int) -> tuple[Figure, str]:
 
 def margin_figure(run: RunFolder) -> tuple[Figure, str]:
     """Open interest, leverage, margin use and accounts in trouble; returns the figure and its caption."""
-    series = run.series
-    figure, axes = _sheet(2, 2, "Open interest and margin health", height=7.0)
+    series, title = run.series, "Open interest and margin health"
+    if series.empty:
+        return sentence_figure(title, NOTHING_RECORDED), ""
+    figure, axes = _sheet(2, 2, title, height=7.0)
     (interest, leverage), (ratio, trouble) = axes
     for market, symbol in enumerate(run.symbols[:MARKETS_DRAWN_MAX]):
         one = series[series["market"] == market]
@@ -266,8 +269,10 @@ def fund_figure(run: RunFolder) -> tuple[Figure, str]:
     )
     series, fund = run.series, run.fund[run.fund["code"] != "INITIAL"]
     whole = series[series["market"] == series["market"].min()]
+    if series.empty:
+        return sentence_figure(title, NOTHING_RECORDED), ""
     if fund.empty:
-        held = amount(float(whole["fund_balance_atoms"].iloc[-1]) * ATOMS) if len(whole) else "0"
+        held = amount(float(whole["fund_balance_atoms"].iloc[-1]) * ATOMS)
         return sentence_figure(
             title, f"Nothing came into the fund and nothing left it. It holds {held} quote."
         ), caption

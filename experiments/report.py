@@ -29,16 +29,20 @@ def write_report(folder: Path) -> Path:
     Works for runs that were interrupted, and says so on the page. Raises UserError if `folder` is no run.
     """
     run = RunFolder(folder)
-    pictures = draw_run(run)
-    environment = Environment(
-        loader=PackageLoader("delever.experiments"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    page = environment.get_template("report.html").render(page_values(run, pictures))
+    page = render(run, draw_run(run))
     path = folder / "report.html"
     part = folder / "report.html.part"
     part.write_text(page, encoding="utf-8")
     os.replace(part, path)
     return path
+
+
+def render(run: RunFolder, pictures: list[Drawn]) -> str:
+    """Return the page as HTML; text from files is escaped."""
+    environment = Environment(
+        loader=PackageLoader("delever.experiments"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    return environment.get_template("report.html").render(page_values(run, pictures))
 
 
 def page_values(run: RunFolder, pictures: list[Drawn]) -> dict[str, Any]:

@@ -107,9 +107,7 @@ class Calendar:
         """Go back to a `state()` of a calendar with as many traders and steps."""
         wake_step = np.asarray(state["wake_step"], dtype=np.int64)
         if wake_step.shape != self.wake_step.shape:
-            raise ValueError(
-                f"the state is of {wake_step.size} traders, the calendar has {self.wake_step.size}"
-            )
+            raise ValueError(f"the state is of {wake_step.size} traders, the calendar has {self.wake_step.size}")
         self.now_step = int(state["now_step"][0])
         self.wake_step[:] = wake_step
         self.head[:] = NONE

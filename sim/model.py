@@ -6,11 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-import mesa
 import numpy as np
 from numpy.typing import NDArray
 
+# Mesa 3.3 changes the way processes start when it is imported; this module imports it first and undoes that.
 from delever.agents.cohort import Cohort
+
+# isort: split
+import mesa
+
 from delever.agents.parameters import CohortParameters
 from delever.agents.view import View
 from delever.engine.commands import C_ACCOUNT, COMMAND_COLUMNS, Kind, batch
@@ -83,9 +87,8 @@ class MarketModel(mesa.Model):
             raise ScenarioError(f"seed must be from 0 to 2^63 - 1 (got {seed})")
         super().__init__(rng=seed)
         self.master_seed = seed
-        self.scenario = _resolve(scenario, keywords)
         wanted = load_rules(rules) if isinstance(rules, str) else rules or TEXTBOOK
-        self.rules = self.scenario.venue_rules(wanted)
+        self.scenario, self.rules = _resolve(scenario, keywords).settle(wanted)
         self._index = [index_ticks(self.scenario, market, seed) for market in range(len(self.scenario.markets))]
         self.directory = Directory(_members(self.scenario, cohorts, solos), labels)
         self.wakings = np.zeros(self.directory.accounts, dtype=np.int64)

@@ -137,9 +137,7 @@ class _Index(_Value, ABC):
         time_s = np.arange(steps + 1, dtype=np.float64) * dt_s
         for shock in self.shocks:
             if shock.at_s > time_s[-1]:
-                raise ValueError(
-                    f"the shock at {shock.at_s:g} s comes after the end of the run at {time_s[-1]:g} s"
-                )
+                raise ValueError(f"the shock at {shock.at_s:g} s comes after the end of the run at {time_s[-1]:g} s")
             price = price * shock.factor(time_s)
         with np.errstate(over="ignore"):
             ticks = np.rint(price / tick_size)
@@ -180,9 +178,7 @@ class FileIndex(_Index):
 
     def prices(self, seed: int, market: int, steps: int, dt_s: float) -> Floats:
         """See `_Index`."""
-        prices = read_prices(
-            self.path, self.symbol, time_column=self.time_column, price_column=self.price_column
-        )
+        prices = read_prices(self.path, self.symbol, time_column=self.time_column, price_column=self.price_column)
         name = self.path if self.symbol is None else f"{self.path} ({self.symbol})"
         _check_length(name, prices, self.start_s, steps * dt_s)
         volatility = None if self.bridge_volatility is None else self.bridge_volatility / ROOT_YEAR

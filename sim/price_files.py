@@ -269,9 +269,7 @@ class _Reader:
         wrong = np.flatnonzero((price < low) | (price > high))
         if wrong.size:
             place = int(wrong[0])
-            self.fail(
-                f"{name} {price[place]:g} is not between low {low[place]:g} and high {high[place]:g}", place
-            )
+            self.fail(f"{name} {price[place]:g} is not between low {low[place]:g} and high {high[place]:g}", place)
 
 
 def _floats(column: pd.Series) -> Floats:

@@ -160,6 +160,10 @@ class Scenario(_Part):
         """Return this scenario with some of its fields replaced, e.g. `traders=500`. Raises ScenarioError."""
         return _validate({**self.model_dump(mode="json", exclude_unset=True), **values}, self.name)
 
+    def settle(self, rules: RuleSet) -> tuple[Scenario, RuleSet]:
+        """Return the scenario without changes to rules, and `rules` with them: a pair that needs no further change."""
+        return self.model_copy(update={"rules": {}, "fund_traders": None}), self.venue_rules(rules)
+
     def venue_rules(self, rules: RuleSet) -> RuleSet:
         """Return `rules` with what this scenario changes in them: its own rules, the fund scaled to its traders."""
         changes = _flat(self.rules)
@@ -241,14 +245,14 @@ def apply_sets(scenario: Scenario, rules: RuleSet, sets: Iterable[str]) -> tuple
     """
     texts = [(text, _split(text)) for text in sets]
     changed = set_values(scenario, [text for text, (key, _) in texts if not key.startswith(RULES_PREFIX)])
-    rules = changed.venue_rules(rules)
+    changed, rules = changed.settle(rules)
     for _, (key, raw) in texts:
         if key.startswith(RULES_PREFIX):
             try:
                 rules = replace(rules, {key.removeprefix(RULES_PREFIX): _value(raw)})
             except RuleError as error:
                 raise RuleError(f"--set {key}={raw}: {_after_name(str(error), rules.name)}") from None
-    return changed.model_copy(update={"rules": {}, "fund_traders": None}), rules
+    return changed, rules
 
 
 def with_index(scenario: Scenario, file: str | Path, symbol: str | None = None) -> Scenario:

@@ -98,7 +98,17 @@ def replace(base: RuleSet, changes: Mapping[str, object], name: str = "") -> Rul
     data["name"] = name or ",".join([base.name, *(f"{path}={_word(value)}" for path, value in changes.items())])
     for path, value in changes.items():
         _assign(data, path, value)
-    return _validate(data, base.name)
+    return _with_own_classes(base, _validate(data, base.name))
+
+
+def _with_own_classes(base: RuleSet, changed: RuleSet) -> RuleSet:
+    """Return `changed` with the axes for which `base` has a class of the user's own made of that class again."""
+    update = {}
+    for axis in RuleSet.model_fields:
+        before, after = getattr(base, axis), getattr(changed, axis)
+        if type(before) is not type(after) and isinstance(before, type(after)):
+            update[axis] = before.model_copy(update={name: getattr(after, name) for name in type(after).model_fields})
+    return changed.model_copy(update=update) if update else changed
 
 
 def set_value(data: dict[str, Any], path: str, raw: str) -> None:

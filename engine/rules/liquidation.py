@@ -44,7 +44,7 @@ class Liquidation(Rule):
     """Whether forced orders go to the book first."""
     size: Literal["full", "target", "share"] = "full"
     """`full`: whole position; `target`: just enough to reach target_ppm; `share`: a share with a cooldown."""
-    target_ppm: int = Field(default=1_200_000, ge=PPM, le=100 * PPM)
+    target_ppm: int = Field(default=1_200_000, ge=PPM, le=10 * PPM)
     """With `target`: equity to reach, as a multiple of maintenance margin."""
     share_ppm: int = Field(default=200_000, ge=1, le=PPM)
     """With `share`: part of the position sent at once."""

@@ -69,6 +69,12 @@ class Margin(Rule):
                 raise ValueError(f"{name}: {error}") from None
         if 0 < self.call_ppm <= PPM:
             raise ValueError(f"call_ppm must be above maintenance, i.e. above {PPM} (got {self.call_ppm})")
+        steepest = max(tier.maintenance_ppm for tiers in (self.tiers, *self.markets.values()) for tier in tiers)
+        if self.call_ppm * steepest > PPM * PPM:
+            raise ValueError(
+                f"call_ppm times the highest maintenance_ppm must not exceed the position's value: at most "
+                f"{PPM * PPM // steepest} (got {self.call_ppm})"
+            )
         if self.mode == "isolated" and not self.isolated_allowed:
             raise ValueError("mode = 'isolated' needs isolated_allowed = true")
         return self

@@ -82,7 +82,7 @@ def test_resumed_from_a_snapshot_equals_run_through(world: GoldenWorld, cut: int
     after = play(world, second, cut, STEPS)
     assert second.digest() == whole.digest()
     assert (np.concatenate([before, after]) == events).all()
-    for name, table in second.tables._asdict().items():
+    for name, table in second.tables.as_dict().items():
         # What stands behind the last event in the buffer was left there by whichever batch came before.
         assert name == "events" or (table == getattr(whole.tables, name)).all(), name
 

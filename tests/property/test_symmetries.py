@@ -226,10 +226,15 @@ def waterfalls(draw: st.DrawFn) -> dict[str, Any]:
     axes=waterfalls(),
     stream=streams,
     indices=st.lists(st.sampled_from([60, 85, 95, 100, 103, 120, 140]), min_size=10, max_size=10),
-    deposits=st.tuples(st.integers(1, 60), st.integers(1, 200), st.integers(500, 5_000), st.integers(1, 500)),
+    deposits=st.tuples(st.integers(5, 30), st.integers(5, 100), st.integers(500, 5_000), st.integers(1, 500)),
+    deals=st.lists(st.tuples(st.integers(0, 1), st.sampled_from([1, -1]), st.integers(1, 30)), min_size=1, max_size=3),
 )
 def test_a_mirrored_market_liquidates_the_mirror_image_where_requirements_do_not_know_the_price(
-    axes: dict[str, Any], stream: list[Step], indices: list[int], deposits: tuple[int, ...]
+    axes: dict[str, Any],
+    stream: list[Step],
+    indices: list[int],
+    deposits: tuple[int, ...],
+    deals: list[tuple[int, int, int]],
 ) -> None:
     """Whoever is ruined is ruined at the mirrored price, sold to the same hands, and costs fund and venue the same.
 
@@ -240,7 +245,12 @@ def test_a_mirrored_market_liquidates_the_mirror_image_where_requirements_do_not
     R-M4 rounds (R-L2).
     """
     pay = [command("DEPOSIT", account, amount=amount) for account, amount in enumerate(deposits)]
-    steps = list(zip([pay, *stream, [], []], [100, *indices], strict=False))
+    deal = [
+        command("LIMIT", who, side=sign * side, lots=lots, price=100)
+        for account, side, lots in deals
+        for who, sign in ((account, 1), (2, -1))
+    ]
+    steps = list(zip([pay, deal, *stream, [], []], [100, 100, *indices], strict=False))
     play_both_ways(plain_world(4, price_max=TOP, backstops=[3]), axes, steps)
 
 

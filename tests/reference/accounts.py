@@ -8,9 +8,7 @@ from . import margin
 from .state import FUND, State, clamp, ppm_down, ppm_up, sign
 
 
-def settle(
-    state: State, owner: Any, market: int, lots: int, price: int, charge: str, keep_margin: str = ""
-) -> None:
+def settle(state: State, owner: Any, market: int, lots: int, price: int, charge: str, keep_margin: str = "") -> None:
     """Book one side of a fill of signed lots at a price.
 
     `charge`: "maker", "taker", "forced" or "none". `keep_margin`: "" releases the pocket's margin in

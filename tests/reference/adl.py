@@ -46,8 +46,7 @@ def counterparties(state: State, unit: Any, market: int, treated: list[Any]) -> 
     found = [
         account
         for account in state.accounts()
-        if sign(state.position(account, market).lots) == wanted
-        and state.unit_of(account, market) not in treated
+        if sign(state.position(account, market).lots) == wanted and state.unit_of(account, market) not in treated
     ]
     ranked: list[Any] = sorted(found, key=lambda a: (-score(state, a, market), state.keys[a]))
     if unit != FUND and sign(state.position(FUND, market).lots) == wanted:

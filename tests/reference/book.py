@@ -30,9 +30,7 @@ def remove(state: State, order: Order) -> None:
 
 def orders_of(state: State, account: int, market: int) -> list[Order]:
     """Return the resting and waiting orders of an account in a market, newest first."""
-    mine = [
-        o for o in [*state.resting[market], *state.waiting] if o.account == account and o.market == market
-    ]
+    mine = [o for o in [*state.resting[market], *state.waiting] if o.account == account and o.market == market]
     return sorted(mine, key=lambda o: -o.sequence)
 
 

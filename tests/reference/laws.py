@@ -40,9 +40,7 @@ def money(state: State) -> None:
         assert position.lots * position.cost > 0 or position.lots == position.cost == 0, (
             f"R-M3: {owner} in {m}: {position}"
         )
-        assert abs(position.lots) <= 2 * state.rules["contract"]["lots_max"], (
-            f"R-U4: {owner} in {m}: {position}"
-        )
+        assert abs(position.lots) <= 2 * state.rules["contract"]["lots_max"], f"R-U4: {owner} in {m}: {position}"
 
 
 def books(state: State) -> None:

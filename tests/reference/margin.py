@@ -67,9 +67,7 @@ def equity(state: State, unit: Any) -> int:
 def maintenance(state: State, unit: Any) -> int:
     """Return the maintenance margin of a unit (R-A4)."""
     owner = owner_of(unit)
-    return sum(
-        maintenance_of(state, m, state.position(owner, m).lots, state.mark[m]) for m in state.markets_of(unit)
-    )
+    return sum(maintenance_of(state, m, state.position(owner, m).lots, state.mark[m]) for m in state.markets_of(unit))
 
 
 def under(state: State, equity_atoms: int, maintenance_atoms: int) -> bool:
@@ -95,9 +93,7 @@ def exposure(
     return max(abs(lots + bids), abs(lots - asks))
 
 
-def free_collateral(
-    state: State, account: int, changed_market: int | None = None, changed_exposure: int = 0
-) -> int:
+def free_collateral(state: State, account: int, changed_market: int | None = None, changed_exposure: int = 0) -> int:
     """Return the free collateral of an account, with another exposure in one market if given (R-A5)."""
     free = equity(state, ("cross", account))
     for m in range(len(state.markets)):

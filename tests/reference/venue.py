@@ -72,10 +72,7 @@ class ReferenceVenue:
     def book(self, market: int) -> dict[int, list[tuple[int, int, int, int, bool]]]:
         """Return per side (account, tag, price, lots, reduce only) in order of priority."""
         return {
-            side: [
-                (o.account, o.tag, o.price, o.lots, o.reduce_only)
-                for o in book.queue(self.state, market, side)
-            ]
+            side: [(o.account, o.tag, o.price, o.lots, o.reduce_only) for o in book.queue(self.state, market, side)]
             for side in (1, -1)
         }
 

@@ -67,9 +67,7 @@ def due_units(state: State) -> list[Any]:
         for unit, since in state.distressed.items()
         if since + latency <= state.step and unit not in state.no_effect
     ]
-    return sorted(
-        due, key=lambda unit: (state.distressed[unit], badness(state, unit), state.unit_order(unit))
-    )
+    return sorted(due, key=lambda unit: (state.distressed[unit], badness(state, unit), state.unit_order(unit)))
 
 
 def badness(state: State, unit: Any) -> int:
@@ -136,9 +134,7 @@ def plan(state: State, due: list[Any]) -> Round:
     rule = state.rules["liquidation"]
     now = Round()
     for unit in due:
-        ratio_too_low = (
-            margin.equity(state, unit) * PPM < margin.maintenance(state, unit) * rule["backstop_ppm"]
-        )
+        ratio_too_low = margin.equity(state, unit) * PPM < margin.maintenance(state, unit) * rule["backstop_ppm"]
         if rule["backstop_ppm"] > 0 and ratio_too_low and (state.backstops or rule["leftover"] != "retry"):
             now.backstop_only.add(unit)
         if unit in now.backstop_only or rule["stage"] == "takeover_only":

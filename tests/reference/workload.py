@@ -77,6 +77,12 @@ def random_rules(seed: int) -> dict[str, Any]:
     }
     if rng.random() < 0.25:
         _overload_fund(rng, drawn)
+    margin = drawn["margin"]
+    steepest = max(
+        tier["maintenance_ppm"] for tiers in (margin["tiers"], *margin["markets"].values()) for tier in tiers
+    )
+    call = min(margin["call_ppm"], PPM * PPM // steepest)
+    margin["call_ppm"] = call if call > PPM else 0
     return drawn
 
 
@@ -259,9 +265,7 @@ class Trader:
             for account, deposit in enumerate(self.world.deposits_atoms)
             if self.venue.free_collateral(account) < deposit // 50 and not self.venue.has_lots(account)
         ]
-        return [
-            self.command("DEPOSIT", account, 0, amount=self.world.deposits_atoms[account]) for account in poor
-        ]
+        return [self.command("DEPOSIT", account, 0, amount=self.world.deposits_atoms[account]) for account in poor]
 
     def quote(self, account: int, market: int) -> list[Command]:
         """Replace a market maker's orders by a ladder around the index."""
@@ -300,9 +304,7 @@ class Trader:
         flag = rng.choice(["", "", "ioc", "fok"])
         more = {flag: True} if flag else {}
         return [
-            self.command(
-                "LIMIT", account, market, side=side, lots=lots, price=price, tag=rng.randint(0, 4), **more
-            )
+            self.command("LIMIT", account, market, side=side, lots=lots, price=price, tag=rng.randint(0, 4), **more)
         ]
 
     def close(self, account: int, market: int) -> list[Command]:
@@ -377,15 +379,9 @@ class Trader:
             _, row = rng.choice(mine)
             price = row[2] if rng.random() < 0.5 else self.near(market, 0.05)
             lots = max(1, row[3] + rng.randint(-5, 3))
-            return [
-                self.command("REPLACE", account, market, tag=row[1], price=price, lots=lots, trigger=price)
-            ]
+            return [self.command("REPLACE", account, market, tag=row[1], price=price, lots=lots, trigger=price)]
         price = self.near(market, 0.05)
-        return [
-            self.command(
-                "REPLACE", account, market, tag=tag, price=price, trigger=price, lots=rng.randint(1, 20)
-            )
-        ]
+        return [self.command("REPLACE", account, market, tag=tag, price=price, trigger=price, lots=rng.randint(1, 20))]
 
     def money(self, account: int, market: int) -> list[Command]:
         """Deposit, withdraw, move margin, change leverage or mode."""
@@ -443,8 +439,7 @@ def random_commands(seed: int, step: int, world: World, venue: ReferenceVenue) -
     rng = trader.rng
     if step == 0:
         return [
-            trader.command("DEPOSIT", account, 0, amount=amount)
-            for account, amount in enumerate(world.deposits_atoms)
+            trader.command("DEPOSIT", account, 0, amount=amount) for account, amount in enumerate(world.deposits_atoms)
         ]
     found = trader.refill() if rng.random() < 0.3 else []
     for account in world.makers:

@@ -19,6 +19,7 @@ from delever.engine.tables import (
     NONE,
     P_ASKS_LOTS,
     P_BIDS_LOTS,
+    V_EVENTS_MAX,
     V_FREE_ORDERS,
     V_SEQUENCE,
     Tables,
@@ -221,7 +222,7 @@ def test_a_long_match_survives_a_full_event_buffer() -> None:
     desk = EngineDesk([10**9, 10**9], orders_max=1_000, contract={"orders_per_account_max": 400})
     asks = [command("LIMIT", 0, side=-1, lots=1, price=100 + i % 5) for i in range(makers)]
     assert set(desk.step(*asks)) == {"OK"}
-    desk.engine.tables = desk.t._replace(events=desk.t.events[: reserve + 100])
+    desk.t.venue[V_EVENTS_MAX] = reserve + 100
     batches: list[NDArray[np.int64]] = []
     desk.engine.set_sink(batches.append)
     desk.engine.process(encode([command("MARKET", 1, side=1, lots=makers)]), np.array([100]))

@@ -8,7 +8,9 @@ from delever.engine.commands import C_ACCOUNT, C_TAG, Kind, batch
 from delever.sim.gateway import Gateway
 
 
-def open_gateway(keys: list[int], base_ms: float = 0.0, jitter_ms: float = 0.0, dt_s: int = 1, seed: int = 1) -> Gateway:
+def open_gateway(
+    keys: list[int], base_ms: float = 0.0, jitter_ms: float = 0.0, dt_s: int = 1, seed: int = 1
+) -> Gateway:
     return Gateway(seed, np.array(keys), base_ms=base_ms, jitter_ms=jitter_ms, dt_s=dt_s)
 
 

@@ -17,7 +17,7 @@ SIZES = (2, 31, 32, 33, 63, 64, 1_024, 1_025, 40_000, 32_768, 32_769, PRICE_TICK
 def empty_map(ticks: int, markets: int = 3) -> Table:
     """Return a map as state.allocate makes it."""
     occupied = np.zeros((markets, words_needed(ticks)), dtype=np.int64)
-    occupied[:, -1] = -(-ticks // 32)
+    occupied[:, 0] = -(-ticks // 32)
     return occupied
 
 

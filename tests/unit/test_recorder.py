@@ -4,7 +4,6 @@ import errno
 import json
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +38,8 @@ class Stored:
 
 
 @pytest.fixture(scope="module", params=list(PRESETS))
-def stored(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stored]:
-    yield Stored(tmp_path_factory.mktemp(request.param) / "run", PRESETS[request.param])
+def stored(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Stored:
+    return Stored(tmp_path_factory.mktemp(request.param) / "run", PRESETS[request.param])
 
 
 def test_the_folder_is_complete_and_its_manifest_says_so(stored: Stored) -> None:

@@ -112,7 +112,7 @@ def test_restore_undoes_everything() -> None:
         assert desk.engine.digest() != digest
         desk.engine.restore(saved)
         assert desk.engine.digest() == digest
-        assert all((saved[name] == array).all() for name, array in desk.t._asdict().items())
+        assert all((saved[name] == array).all() for name, array in desk.t.as_dict().items())
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_a_snapshot_of_another_size_is_refused_whole(other: dict[str, int], tabl
     before = venue.snapshot()
     with pytest.raises(ValueError, match=f"snapshot does not fit: {table} has shape"):
         venue.restore(busy_desk().engine.snapshot())
-    assert all((before[name] == array).all() for name, array in venue.tables._asdict().items())
+    assert all((before[name] == array).all() for name, array in venue.tables.as_dict().items())
 
 
 def test_digest_sees_every_table_of_state() -> None:
