@@ -164,7 +164,8 @@ def _check_limits(
     if largest > VALUE_MAX_ATOMS:
         raise ValueError(
             f"2 x lots_max x multiplier_atoms x price_max_ticks, over all markets, is {largest} atoms "
-            f"and could overflow 64 bits; lower contract.lots_max ({rules.contract.lots_max}) until it is at most {VALUE_MAX_ATOMS}"
+            f"and could overflow 64 bits; lower contract.lots_max ({rules.contract.lots_max}) "
+            f"until it is at most {VALUE_MAX_ATOMS}"
         )
 
 

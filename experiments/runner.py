@@ -11,9 +11,10 @@ import json
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import as_completed
+from concurrent.futures import FIRST_COMPLETED, wait
 from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -135,13 +136,15 @@ def _made(tasks: list[Task], parts: Path, jobs: int, simulate: Simulate) -> Iter
         except BrokenProcessPool:
             # Which worker died is not told; those that had begun and did not end are tried one at a time.
             left = [task for number, task in enumerate(tasks) if number not in ended]
-            suspects = [task for task in left if _mark(parts, task).exists()]
-            stillborn = 0 if ended or suspects else stillborn + 1
+            stored = [task for task in left if _part(parts, task).exists()]
+            yield from ((task, "") for task in stored)
+            suspects = [task for task in left if task not in stored and _mark(parts, task).exists()]
+            stillborn = 0 if ended or stored or suspects else stillborn + 1
             if stillborn == POOLS_MAX:
                 raise UserError("worker processes are killed as soon as they start; try --jobs 1") from None
             for task in suspects:
                 yield task, _alone(task, parts, simulate)
-            tasks = [task for task in left if task not in suspects]
+            tasks = [task for task in left if task not in stored and task not in suspects]
 
 
 def _in_workers(tasks: Sequence[Task], parts: Path, jobs: int, simulate: Simulate) -> Iterator[tuple[int, str]]:
@@ -153,18 +156,21 @@ def _in_workers(tasks: Sequence[Task], parts: Path, jobs: int, simulate: Simulat
     for task in tasks:
         _mark(parts, task).unlink(missing_ok=True)
     pool = ProcessPoolExecutor(max_workers=min(jobs, len(tasks)), initializer=_ignore_interrupts, env=ONE_THREAD)
+    left = enumerate(tasks)
     try:
-        running = [pool.submit(make, task, parts, number, simulate) for number, task in enumerate(tasks)]
-        for future in as_completed(running):
-            yield future.result()
+        # As many at a time as there are workers: a queue behind them would be lost with the pool.
+        running = {pool.submit(make, task, parts, number, simulate) for number, task in islice(left, jobs)}
+        while running:
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            results = [future.result() for future in done]
+            running |= {pool.submit(make, task, parts, number, simulate) for number, task in islice(left, len(done))}
+            yield from results
     finally:
         pool.shutdown(kill_workers=True)
 
 
 def _alone(task: Task, parts: Path, simulate: Simulate) -> str:
     """Make a run in a worker of its own; return why it failed, or ""."""
-    if _part(parts, task).exists():
-        return ""
     try:
         return next(failure for _, failure in _in_workers([task], parts, 1, simulate))
     except BrokenProcessPool:

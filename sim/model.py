@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 # Mesa 3.3 changes the way processes start when it is imported; this module imports it first and undoes that.
-from delever.agents.cohort import Cohort
+from delever.agents.cohort import NO_COMMANDS, Cohort
 
 # isort: split
 import mesa
@@ -26,7 +26,7 @@ from delever.engine.state import Market
 from delever.engine.tables import M_INDEX_TICKS, M_LONG_LOTS, M_MARK_TICKS, U_CREDITS_ATOMS, U_DEBITS_ATOMS
 from delever.engine.venue import StepReport, Venue
 
-from .accounts import Directory, Member
+from .accounts import Directory, Member, Place
 from .calendar import Calendar, wake_gaps
 from .gateway import Gateway
 from .history import MarkHistory
@@ -189,22 +189,28 @@ class MarketModel(mesa.Model):
 
     def _decide(self, wakers: Integers) -> None:
         """Let cohorts and solo agents decide, and send what they want; then set everybody's next waking."""
-        step, view, directory = self.step_now, self.view, self.directory
-        assert view is not None
-        for cohort, place in zip(self.cohorts, directory.cohorts, strict=True):
-            local = wakers[(wakers >= place.first) & (wakers < place.last)] - place.first
-            if not len(local):
-                continue
-            commands = _checked(cohort.decide(view, local), f"decide of cohort {cohort.name!r} must return")
-            accounts = commands[:, C_ACCOUNT]
-            if not directory.hold([place], accounts):
-                raise ValueError(f"decide of cohort {cohort.name!r} commands an account that is not in the cohort")
-            self.gateway.submit(commands, self.wakings[directory.trader_of[accounts]], step)
+        step, directory = self.step_now, self.directory
+        wanted = [
+            self._wishes(cohort, place, wakers) for cohort, place in zip(self.cohorts, directory.cohorts, strict=True)
+        ]
+        commands = np.concatenate([NO_COMMANDS, *wanted])
+        self.gateway.submit(commands, self.wakings[directory.trader_of[commands[:, C_ACCOUNT]]], step)
         for agent in self.solos:
             agent.step()
         self.wakings[wakers] += 1
         gaps = wake_gaps(self.master_seed, directory.keys[wakers], self.wakings[wakers], self._mean_steps[wakers])
         self.calendar.schedule(wakers, step + gaps)
+
+    def _wishes(self, cohort: Cohort, place: Place, wakers: Integers) -> Integers:
+        """Return the commands of a cohort's awake traders; ValueError if one is not for an account of the cohort."""
+        local = wakers[(wakers >= place.first) & (wakers < place.last)] - place.first
+        if not len(local):
+            return NO_COMMANDS
+        assert self.view is not None
+        commands = _checked(cohort.decide(self.view, local), f"decide of cohort {cohort.name!r} must return")
+        if not self.directory.hold([place], commands[:, C_ACCOUNT]):
+            raise ValueError(f"decide of cohort {cohort.name!r} commands an account that is not in the cohort")
+        return commands
 
     def _trade(self) -> StepReport:
         """Let the venue process what has arrived; a broken law stops the run with seed and step."""

@@ -20,10 +20,7 @@ def plain_world(
     orders_max: int = 100,
 ) -> World:
     """Return a world without money and without a will of its own; keys are the row numbers unless given."""
-    rows = [
-        {"symbol": f"M{m}", "multiplier_atoms": multiplier, "price_max_ticks": price_max}
-        for m in range(markets)
-    ]
+    rows = [{"symbol": f"M{m}", "multiplier_atoms": multiplier, "price_max_ticks": price_max} for m in range(markets)]
     return World(
         markets=rows,
         keys=list(keys or range(accounts)),

@@ -44,9 +44,7 @@ def played_here() -> dict[str, dict[str, Any]]:
 def test_digest_is_unchanged(world: GoldenWorld) -> None:
     """Every number of a world is what it was when it was last looked at."""
     venue = new_venue(world)
-    moved = refresh.changes(
-        refresh.expected().get(world.name, {}), summary(world, venue, play(world, venue))
-    )
+    moved = refresh.changes(refresh.expected().get(world.name, {}), summary(world, venue, play(world, venue)))
     if moved:
         pytest.fail(
             f"{world.name} gives other results than before:\n  " + "\n  ".join(moved) + "\n"

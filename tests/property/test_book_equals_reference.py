@@ -61,7 +61,7 @@ def test_book_equals_reference(
 @settings(max_examples=50)
 @given(stream=streams)
 def test_one_step_or_many(stream: list[Step]) -> None:
-    """R-S1: without waiting orders it makes no difference to book, lots and money how commands fall into steps."""
+    """R-S: without waiting orders it makes no difference to book, lots and money how commands fall into steps."""
     whole = [one for step in stream for one in step if one["kind"] not in ("STOP", "TAKE_PROFIT")]
     _, at_once = both_sides()
     _, singly = both_sides()

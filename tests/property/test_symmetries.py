@@ -197,7 +197,10 @@ def waterfalls(draw: st.DrawFn) -> dict[str, Any]:
             "tiers": [{"floor_quote": 0, "initial_ppm": 1, "maintenance_ppm": 1}],
             "call_ppm": draw(st.sampled_from([0, 30_000_000])),
         },
-        "mark": {"components": [draw(st.sampled_from(["index", "last", "book"]))], "renew_in_rounds": draw(st.booleans())},
+        "mark": {
+            "components": [draw(st.sampled_from(["index", "last", "book"]))],
+            "renew_in_rounds": draw(st.booleans()),
+        },
         "liquidation": {
             "trigger": draw(st.sampled_from(["below", "at_or_below"])),
             "stage": draw(st.sampled_from(stages)),
@@ -289,9 +292,7 @@ def test_a_short_is_never_liquidated_later_than_its_mirrored_long(
     the long is distressed the short is; the other way round it need not be.
     """
     rules = PLAIN | {"margin": {"tiers": tiers}, "rounding": {"requirement": rounding}, "liquidation": {"act": False}}
-    desk = EngineSide(
-        plain_world(2, price_max=TOP, multiplier=1_000), RuleSet.model_validate(rules).model_dump()
-    )
+    desk = EngineSide(plain_world(2, price_max=TOP, multiplier=1_000), RuleSet.model_validate(rules).model_dump())
     pay = [command("DEPOSIT", account, amount=wealth * 1_000) for account in (0, 1)]
     desk.process(pay, [100])
     deal = [command("LIMIT", account, side=side, lots=lots, price=100) for account, side in ((0, 1), (1, -1))]

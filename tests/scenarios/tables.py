@@ -1,7 +1,7 @@
 """Scenarios as text a person can read: blocks of tables, parsed straight into values.
 
 A file holds scenarios, each from a line `scenario: what it says` to the next. Then `proves:` names rule ids of
-docs/rules.md, `dt_s:` and `orders_max:` may be set, and indented blocks follow:
+docs/rules.md, `dt_s:`, `orders_max:` and `unfinished:` (cascades, R-W12) may be set, and indented blocks follow:
 
 - rules: TOML, laid over the plain rules of tests/unit/desk.py (10 % and 5 % margin, mark = index, no charges)
 - markets: symbol, multiplier, price_max, index; one market M0 with 1, 1000, 100 if the block is missing
@@ -58,6 +58,7 @@ class Scenario:
     markets: list[str]
     steps: list[Step]
     tables: dict[str, list[Row]]
+    unfinished: int
 
     def account(self, name: str) -> Any:
         """Return the row of an account by name; FUND stands for itself."""
@@ -83,7 +84,7 @@ def read(path: Path) -> list[Scenario]:
 
 def _scenario(text: str) -> Scenario:
     lines = text.splitlines()
-    head = {"proves": "", "dt_s": "1", "orders_max": "100"}
+    head = {"proves": "", "dt_s": "1", "orders_max": "100", "unfinished": "0"}
     blocks: dict[str, list[str]] = {}
     for line in lines[1:]:
         words = f" {line}".partition(" #")[0][1:].rstrip()
@@ -115,9 +116,7 @@ def _table(lines: list[str]) -> list[Row]:
     return [{name: "" if cell == "." else cell for name, cell in row.items()} for row in rows]
 
 
-def _put_together(
-    name: str, head: dict[str, str], rules: dict[str, Any], tables: dict[str, list[Row]]
-) -> Scenario:
+def _put_together(name: str, head: dict[str, str], rules: dict[str, Any], tables: dict[str, list[Row]]) -> Scenario:
     markets = tables.pop("markets", [{"symbol": "M0", "multiplier": "1", "price_max": "1000", "index": "100"}])
     accounts = tables.pop("accounts")
     names = [row["name"] for row in accounts]
@@ -151,7 +150,8 @@ def _put_together(
             first.answers.append("OK")
     axes = {axis: PLAIN.get(axis, {}) | rules.get(axis, {}) for axis in {*PLAIN, *rules}}
     steps = [first, *_steps(tables.pop("steps", []), names, symbols, first.index)]
-    return Scenario(name, RULE_ID.findall(head["proves"]), world, axes, names, symbols, steps, tables)
+    proves, unfinished = RULE_ID.findall(head["proves"]), int(head["unfinished"])
+    return Scenario(name, proves, world, axes, names, symbols, steps, tables, unfinished)
 
 
 def _steps(rows: list[Row], names: list[str], symbols: list[str], index: list[int]) -> list[Step]:

@@ -31,6 +31,7 @@ def test_scenario(scenario: Scenario) -> None:
         assert reference.process(step.commands, step.index) == answers
         history.append(engine.observe())
         assert first_difference(reference.observe(), history[-1]) == "", f"step {step.number}"
+    assert history[-1]["unfinished"] == scenario.unfinished
     logs = {"liquidations": [], "takeovers": [], "adl": []} | scenario.tables
     for name, rows in logs.items():
         wanted, found = CHECKS[name](scenario, rows, history)
@@ -67,7 +68,12 @@ def _book(scenario: Scenario, rows: list[Row], history: list[Observation]) -> tu
 
 def _waiting(scenario: Scenario, rows: list[Row], history: list[Observation]) -> tuple[Found, Found]:
     wanted = [
-        [scenario.account(row["who"]), row["kind"], 1 if row["side"] == "buy" else -1, *_numbers(row, "lots", "trigger")]
+        [
+            scenario.account(row["who"]),
+            row["kind"],
+            1 if row["side"] == "buy" else -1,
+            *_numbers(row, "lots", "trigger"),
+        ]
         for row in rows
     ]
     return wanted, [[account, kind, side, lots, at] for account, _, kind, side, lots, at in history[-1]["waiting", 0]]

@@ -74,9 +74,7 @@ def crowd(traders: int, markets: int, seed: int, check: bool, **margin: Any) -> 
     call_ppm=st.sampled_from([0, 1_500_000]),
     moves=st.lists(st.lists(st.integers(-150, 150), min_size=3, max_size=3), min_size=1, max_size=12),
 )
-def test_look_outs_equal_the_sweep(
-    seed: int, markets: int, mode: str, call_ppm: int, moves: list[list[int]]
-) -> None:
+def test_look_outs_equal_the_sweep(seed: int, markets: int, mode: str, call_ppm: int, moves: list[list[int]]) -> None:
     """R-W1, R-W2: after every move the listed are those a sweep of all finds (asserted by the venue's check)."""
     venue = crowd(12, markets, seed, check=True, mode=mode, call_ppm=call_ppm)
     index = np.full(markets, FIRST)

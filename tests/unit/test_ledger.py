@@ -55,11 +55,7 @@ def test_a_posting_has_two_sides_and_a_positive_amount(debit: int, credit: int, 
         post(tables(), debit, credit, amount, int(Code.REALISED), 0)
 
 
-@given(
-    st.lists(
-        st.tuples(st.integers(0, UNITS - 1), st.integers(0, UNITS - 1), st.integers(1, 2**53)), max_size=30
-    )
-)
+@given(st.lists(st.tuples(st.integers(0, UNITS - 1), st.integers(0, UNITS - 1), st.integers(1, 2**53)), max_size=30))
 def test_balances_always_sum_to_zero(postings: list[tuple[int, int, int]]) -> None:
     """Law I1, R-M2: whatever is posted; and each touched trader's unit is noted once (R-A8)."""
     t = tables()

@@ -51,9 +51,7 @@ def tables(multiplier: int = 1, price_max: int = 1_000, **axes: Any) -> Tables:
 
 
 @given(tiers=tier_tables(), lots=st.integers(1, 100_000), mark=st.integers(1, 999), up=st.booleans())
-def test_deductions_make_tiers_marginal(
-    tiers: list[dict[str, int]], lots: int, mark: int, up: bool
-) -> None:
+def test_deductions_make_tiers_marginal(tiers: list[dict[str, int]], lots: int, mark: int, up: bool) -> None:
     """R-A1, R-A2, R-U2: MM is the sum of each bracket's part times its rate, rounded once as the rules say.
 
     Floors are whole quote units, so that no deduction is rounded and the two ways to count are equal.
@@ -94,9 +92,7 @@ def test_tiers_by_hand() -> None:
     multiplier=st.sampled_from([1, 7, 1_000]),
     inward=st.booleans(),
 )
-def test_bankruptcy_price_uses_equity_up(
-    lots: int, mark: int, equity: int, multiplier: int, inward: bool
-) -> None:
+def test_bankruptcy_price_uses_equity_up(lots: int, mark: int, equity: int, multiplier: int, inward: bool) -> None:
     """R-A9: at the price the equity just suffices, one tick further it does not (outward: the other way round)."""
     t = tables(multiplier, rounding={"bankruptcy_price": "inward" if inward else "outward"})
     price = bankruptcy_ticks(t, 0, lots, mark, equity)
@@ -131,9 +127,7 @@ def test_bankruptcy_price_by_hand(lots: int, equity: int, inward: int, outward: 
     ("lots", "bids", "asks", "exposure", "two_more_bids", "three_more_asks"),
     [(0, 0, 0, 0, 2, 3), (5, 3, 9, 8, 10, 8), (5, 0, 12, 7, 7, 10), (-5, 3, 0, 5, 5, 8), (-5, 20, 0, 15, 17, 15)],
 )
-def test_exposure(
-    lots: int, bids: int, asks: int, exposure: int, two_more_bids: int, three_more_asks: int
-) -> None:
+def test_exposure(lots: int, bids: int, asks: int, exposure: int, two_more_bids: int, three_more_asks: int) -> None:
     """R-A6: the larger of |lots + bids| and |lots - asks|, with lots added to either or to the position."""
     t = tables()
     t.positions[0, [P_LOTS, P_BIDS_LOTS, P_ASKS_LOTS]] = lots, bids, asks

@@ -74,9 +74,7 @@ def test_ratio_orders_the_distressed(maintenance: int, data: st.DataObject) -> N
     """R-W2: equity * 10**6 // MM of anybody distressed, the worst clamped to -2**62."""
     equity = data.draw(numbers(-(2**62), maintenance))
     clamped = maintenance == 0 or equity // maintenance <= -(2**62) // PPM
-    assert call(ratio_ppm, equity, maintenance) == (
-        RATIO_MIN_PPM if clamped else equity * PPM // maintenance
-    )
+    assert call(ratio_ppm, equity, maintenance) == (RATIO_MIN_PPM if clamped else equity * PPM // maintenance)
 
 
 def test_ratio_by_hand() -> None:
