@@ -31,7 +31,7 @@ EVENT_COLUMNS = 12
 class Event(IntEnum):
     """Kinds of event, and what their columns hold where it is not obvious."""
 
-    COMMAND = 1  # account, market, kind as lots, price, amount; code = result (journal only)
+    COMMAND = 1  # other = kind of command, lots signed by side, amount; code = result (journal only)
     FILL = 2  # account = taker, other = maker, amount = value
     POST = 3  # account = debited unit row, other = credited unit row, code = posting code
     LIQUIDATION = 4  # account, other = unit row, lots, price = mark, amount = equity, code = parent liquidation

@@ -149,7 +149,7 @@ def compare(
     sets: Sets = None,
     traders: Traders = None,
     out: Annotated[
-        Path | None, Parameter(help="Folder to write to.", show_default=lambda _: "results/compare-SCENARIO")
+        Path | None, Parameter(help="Folder to write to.", show_default=lambda _: "results/SCENARIO-compare")
     ] = None,
     as_json: AsJson = False,
 ) -> None:

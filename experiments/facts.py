@@ -36,6 +36,11 @@ def waterfall_quote(run: RunFolder) -> dict[str, float]:
     return {layer: amount / ATOMS_PER_QUOTE for layer, amount in atoms.items()}
 
 
+def fund_movements(run: RunFolder) -> pd.DataFrame:
+    """Return the movements of the fund but for the deposit it began with."""
+    return run.fund[run.fund["code"] != "DEPOSIT"]
+
+
 def deepest_fall(run: RunFolder, market: int) -> Fall | None:
     """Return the deepest fall of the mark from an earlier high, as a share of that high; None without records."""
     rows = run.series[run.series["market"] == market]

@@ -6,6 +6,7 @@ would have nothing to show is a sentence that says so.
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -20,7 +21,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from .facts import waterfall_quote
+from .facts import fund_movements, waterfall_quote
 from .folder import RunFolder
 from .metrics.cascades import causal_cascades, episodes
 from .metrics.losses import LAYERS
@@ -41,6 +42,7 @@ BUCKETS = 200
 MARKETS_DRAWN_MAX = 4
 ATOMS = 1e-6
 PERCENT_OF_PPM = 1e-4
+RATIO_LOW_PERCENT = 0.1
 
 
 class Drawn(NamedTuple):
@@ -157,7 +159,7 @@ def _separators(axis: Axes, *, x: bool = False, whole: bool = False) -> None:
 def _buckets(series: pd.DataFrame) -> tuple[pd.Series, float]:
     """Return the start of the bucket of every row, and the width of a bucket, in seconds."""
     span = float(series["time_s"].max() - series["time_s"].min()) or 1.0
-    steps = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 86400)
+    steps = (1, 2, 5, 10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 86400)
     width = next((s for s in steps if span / s <= BUCKETS), steps[-1])
     return (series["time_s"] // width) * width, float(width)
 
@@ -227,18 +229,16 @@ def margin_figure(run: RunFolder) -> tuple[Figure, str]:
     leverage.set_title("leverage (positions / equity)", loc="left")
     leverage.set_ylabel("times equity")
     _legend(leverage)
-    ratio.plot(
-        times,
-        whole["margin_ratio_p50_ppm"] * PERCENT_OF_PPM,
-        color=GREEN,
-        label="half of the accounts above",
-    )
-    ratio.plot(times, whole["margin_ratio_p10_ppm"] * PERCENT_OF_PPM, color=PURPLE, label="nine in ten above")
+    for number, (column, percent) in enumerate(_ratio_columns(whole)):
+        used = whole[column] * PERCENT_OF_PPM
+        if used.max() > RATIO_LOW_PERCENT:
+            label = f"{100 - percent} % of accounts above"
+            ratio.plot(times, used.clip(lower=RATIO_LOW_PERCENT), color=(GREEN, PURPLE)[number % 2], label=label)
     ratio.axhline(100, color=VERMILION, linestyle="--", linewidth=1.4, label="liquidation")
     ratio.set_title("margin used (maintenance / equity)", loc="left")
     ratio.set_ylabel("% (logarithmic)")
     ratio.set_yscale("log")
-    ratio.set_ylim(0.1, 300)
+    ratio.set_ylim(RATIO_LOW_PERCENT, 300)
     ratio.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
     ratio.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: ""))
     _legend(ratio)
@@ -260,6 +260,12 @@ def margin_figure(run: RunFolder) -> tuple[Figure, str]:
     return figure, caption
 
 
+def _ratio_columns(series: pd.DataFrame) -> list[tuple[str, int]]:
+    """Return the columns that hold percentiles of the margin ratio, with their percentage."""
+    found = (re.fullmatch(r"margin_ratio_p(\d+)_ppm", column) for column in series.columns)
+    return [(match[0], int(match[1])) for match in found if match]
+
+
 def fund_figure(run: RunFolder) -> tuple[Figure, str]:
     """Balance of the fund above, what came in and went out below; returns the figure and its caption."""
     title = "The insurance fund: what it holds, what came in, what went out"
@@ -267,7 +273,7 @@ def fund_figure(run: RunFolder) -> tuple[Figure, str]:
         "Above, cash in the fund, and cash plus the profit or loss of positions it has taken over (equity). Below, "
         "every payment into the fund (up) and out of it (down), by reason."
     )
-    series, fund = run.series, run.fund[run.fund["code"] != "INITIAL"]
+    series, fund = run.series, fund_movements(run)
     whole = series[series["market"] == series["market"].min()]
     if series.empty:
         return sentence_figure(title, NOTHING_RECORDED), ""
@@ -276,7 +282,7 @@ def fund_figure(run: RunFolder) -> tuple[Figure, str]:
         return sentence_figure(
             title, f"Nothing came into the fund and nothing left it. It holds {held} quote."
         ), caption
-    figure, axes = _sheet(2, 1, title, height=6.8, heights=(1.2, 1))
+    figure, axes = _sheet(2, 1, title, height=7.4, heights=(1.2, 1))
     above, below = axes[:, 0]
     divisor, word = _scale(whole["fund_balance_atoms"] * ATOMS)
     quote = ATOMS / divisor
@@ -330,7 +336,8 @@ def _flow_bars(axis: Axes, fund: pd.DataFrame) -> None:
     axis.axhline(0, color=BLACK, linewidth=0.8)
     axis.set_ylabel(f"{word}quote\nper {duration(width)}")
     _separators(axis)
-    _legend(axis)
+    # Up to a dozen reasons would cover the bars.
+    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.32), ncols=2, frameon=False, fontsize=12)
 
 
 def losses_figure(run: RunFolder) -> tuple[Figure, str]:

@@ -53,6 +53,7 @@ def page_values(run: RunFolder, pictures: list[Drawn]) -> dict[str, Any]:
     return {
         "title": f"{scenario['name']} under the rules {manifest['rules']['name']}",
         "subtitle": _subtitle(run),
+        "about": scenario.get("description", "").strip() or scenario.get("title", ""),
         "finished": run.finished,
         "interrupted": _interrupted(run),
         "headline": headline(run),

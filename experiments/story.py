@@ -9,16 +9,34 @@ import pandas as pd
 
 from .facts import (
     ATOMS_PER_QUOTE,
+    MINUTE_S,
     deepest_fall,
+    fund_movements,
     liquidations_by_cohort,
     most_forced_market,
     steepest_minute,
     waterfall_quote,
 )
 from .folder import RunFolder
-from .metrics.cascades import branching_ratio, causal_cascades, closed_atoms, gap_cascades, peak_minute_share
-from .metrics.losses import drawdown, recovery_rate, shortfall_atoms, time_under_water_s
-from .words import LAYER_NAMES, amount, clock, count_of, duration, three_figures
+from .metrics.cascades import (
+    branching_from_counts,
+    branching_ratio,
+    causal_cascades,
+    closed_atoms,
+    counts_in_windows,
+    episodes,
+    gap_cascades,
+    peak_minute_share,
+)
+from .metrics.losses import (
+    bad_debt_ratio,
+    drawdown,
+    fund_flows_atoms,
+    recovery_rate,
+    shortfall_atoms,
+    time_under_water_s,
+)
+from .words import LAYER_NAMES, amount, clock, code_words, count_of, duration, three_figures
 
 
 class Chapter(NamedTuple):
@@ -140,14 +158,21 @@ def _cascade(run: RunFolder) -> list[str]:
         f"{count_of(hit['liquidation'].nunique(), 'time')} in all ({count_of(longs, 'long position')}, "
         f"{count_of(shorts, 'short position')}); positions worth {_money(closed_atoms(hit).sum())} were closed.",
         _largest(causal_cascades(hit)) if ratio else "No liquidation was caused by another.",
-        f"One liquidation caused {three_figures(ratio)} others on average (branching ratio). Counting all liquidations "
-        f"less than 5 seconds apart as one wave, whatever caused them, there were "
+        f"One liquidation caused {three_figures(ratio)} others on average (branching ratio){_by_counts(run)}. Counting "
+        f"all liquidations less than 5 seconds apart as one wave, whatever caused them, there were "
         f"{count_of(len(gap_cascades(hit)), 'wave')}.",
     ]
     peak = peak_minute_share(run.series)
     if not np.isnan(peak):
         told.append(f"The busiest minute saw {_percent(peak)} of everything that was traded by force.")
     return told + _cohorts(run)
+
+
+def _by_counts(run: RunFolder) -> str:
+    """Return the branching ratio as somebody would estimate it who sees only how many liquidations a minute has."""
+    times = episodes(run.liquidations)["time_s"]
+    ratio = branching_from_counts(counts_in_windows(times, MINUTE_S, int(times.max())))
+    return "" if np.isnan(ratio) else f"; from the counts per minute alone one would estimate {three_figures(ratio)}"
 
 
 def _largest(cascades: pd.DataFrame) -> str:
@@ -180,9 +205,10 @@ def _payers(run: RunFolder) -> list[str]:
         told.append(f"The insurance fund gained {amount(-paid['fund'])} quote on positions it took over.")
     if len(run.liquidations):
         short_of, rate = shortfall_atoms(run.liquidations), recovery_rate(run.liquidations)
+        share = bad_debt_ratio(run.liquidations, float(closed_atoms(run.liquidations).sum()))
         told.append(
-            f"Liquidated accounts ended {_money(short_of)} below zero; {_percent(rate)} of the value of their "
-            "positions was recovered without help."
+            f"Liquidated accounts ended {_money(short_of)} below zero, {_percent(share)} of the value that was closed; "
+            f"{_percent(rate)} of the value of their positions was recovered without help."
             if short_of
             else "No liquidated account ended below zero."
         )
@@ -205,6 +231,15 @@ def _fund(run: RunFolder) -> list[str]:
     cash, times = rows["fund_balance_atoms"], rows["time_s"]
     fall = drawdown(times, cash)
     told = [f"The fund began with {_money(cash.iloc[0])} and ended with {_money(cash.iloc[-1])}."]
+    flows = fund_flows_atoms(fund_movements(run))
+    for side, verb in (("in_atoms", "Into it came"), ("out_atoms", "Out of it went")):
+        paid = [
+            f"{_money(atoms)} ({code_words(code)})"
+            for code, atoms in zip(flows["code"].tolist(), flows[side].tolist(), strict=True)
+            if atoms
+        ]
+        if paid:
+            told.append(f"{verb} {', '.join(paid)}.")
     if fall.depth > 0:
         told.append(
             f"Its deepest fall took {_money(fall.depth)} between {clock(fall.peak_s)} and {clock(fall.trough_s)}; at "
@@ -215,7 +250,7 @@ def _fund(run: RunFolder) -> list[str]:
 
 
 def _percent(share: float) -> str:
-    return f"{three_figures(100 * share)} %"
+    return "more than 99.9 %" if 0.9995 <= share < 1 else f"{three_figures(100 * share)} %"
 
 
 def _money(atoms: float) -> str:

@@ -26,7 +26,6 @@ CODE_NAMES = {
     "DEFICIT": "deficits covered",
     "SOCIALISED": "socialised loss",
     "BAD_DEBT": "bad debt",
-    "INITIAL": "opening balance",
 }
 
 

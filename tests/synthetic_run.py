@@ -97,7 +97,7 @@ def _liquidations(random: np.random.Generator, times: np.ndarray, markets: int) 
 
 
 def _fund(random: np.random.Generator, liquidations: pd.DataFrame) -> pd.DataFrame:
-    rows, balance = [(0, 0, "INITIAL", 3_000_000_000_000, 3_000_000_000_000, 0)], 3_000_000_000_000
+    rows, balance = [(0, 0, "DEPOSIT", 3_000_000_000_000, 3_000_000_000_000, 0)], 3_000_000_000_000
     for row in liquidations.itertuples():
         paid = min(balance, int(row.deficit_atoms))
         for code, change in (("LIQUIDATION_FEE", int(row.value_atoms // 1000)), ("DEFICIT", -paid)):
@@ -155,8 +155,8 @@ def _series(
             "funding_ppb": 10_000, "distressed": stress // 3, "called": stress + 5,
             "fund_equity_atoms": balance.to_numpy() + 10**9,
             "fund_balance_atoms": balance.to_numpy(), "bad_debt_atoms": 0, "socialised_atoms": 0,
-            "margin_ratio_p10_ppm": (700_000 + 200_000 * fallen).astype(np.int64),
             "margin_ratio_p50_ppm": (350_000 + 500_000 * fallen).astype(np.int64),
+            "margin_ratio_p90_ppm": (700_000 + 200_000 * fallen).astype(np.int64),
             "long_leverage_ppm": (6e6 + 9e6 * fallen * (1 - fallen)).astype(np.int64),
             "short_leverage_ppm": (4e6 - 3e6 * fallen).astype(np.int64),
         }

@@ -1,4 +1,4 @@
-"""The deliberate command: `python -m tests.golden.refresh` takes what the six worlds give now as what they must give."""
+"""The deliberate command: `python -m tests.golden.refresh` takes what the worlds give now as what they must give."""
 
 from __future__ import annotations
 

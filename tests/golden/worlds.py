@@ -1,4 +1,6 @@
-"""Six small worlds that between them go through every layer of the waterfall; `python -m tests.golden.worlds` plays them.
+"""Six small worlds that between them go through every layer of the waterfall.
+
+`python -m tests.golden.worlds` plays them and prints what they give.
 
 A world is its rules and a flow of commands that depends on nothing but the world's name: makers quote around an index
 that wanders, crashes and springs back, leveraged traders open, close, stop and cancel by keyed draws. What the venue

@@ -210,9 +210,7 @@ def test_what_is_no_index_is_refused(index: Any) -> None:
     """R-P1, R-P3: whole ticks, one per market, of which no mark, basis or premium can overflow."""
     desk = busy_desk()
     before = desk.engine.digest()
-    with pytest.raises(
-        ValueError, match=f"index_ticks needs one whole price of 1 .. {PRICE_TICKS_LIMIT} ticks per market"
-    ):
+    with pytest.raises(ValueError, match=f"one whole price of 1 .. {PRICE_TICKS_LIMIT} ticks per market"):
         desk.engine.process(batch(0, account=0, kind=0), index)
     assert desk.engine.digest() == before
 

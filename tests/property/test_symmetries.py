@@ -205,7 +205,7 @@ def waterfalls(draw: st.DrawFn) -> dict[str, Any]:
             "trigger": draw(st.sampled_from(["below", "at_or_below"])),
             "stage": draw(st.sampled_from(stages)),
             "size": draw(st.sampled_from(["full", "target", "share"])),
-            "target_ppm": draw(st.sampled_from([1_000_000, 40_000_000])),
+            "target_ppm": draw(st.sampled_from([1_000_000, 10_000_000])),
             "full_below_quote": 0,
             "cooldown_s": draw(st.sampled_from([0, 2])),
             "price": draw(st.sampled_from(["market", "bankruptcy"])),

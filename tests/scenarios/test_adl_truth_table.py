@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.unit.desk import PLAIN, command
+from tests.unit.desk import command
 from tests.unit.engine_desk import EngineDesk
 
 TABLE = """

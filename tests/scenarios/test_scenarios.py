@@ -12,7 +12,7 @@ from delever.engine.rules.ruleset import RuleSet
 from tests.comparison import Observation, ReferenceSide, first_difference
 from tests.engine_side import EngineSide
 
-from .tables import Row, Scenario, read
+from .tables import SIDES, Row, Scenario, read
 
 FOLDER = Path(__file__).parent
 SCENARIOS = [scenario for path in sorted(FOLDER.glob("*.txt")) for scenario in read(path)]
@@ -71,7 +71,7 @@ def _waiting(scenario: Scenario, rows: list[Row], history: list[Observation]) ->
         [
             scenario.account(row["who"]),
             row["kind"],
-            1 if row["side"] == "buy" else -1,
+            SIDES[row["side"]],
             *_numbers(row, "lots", "trigger"),
         ]
         for row in rows
@@ -101,8 +101,13 @@ def _of_steps(key: str, column: str) -> Callable[[Scenario, list[Row], list[Obse
 
 def _fills(scenario: Scenario, rows: list[Row], history: list[Observation]) -> tuple[Found, Found]:
     wanted = [
-        [int(row["step"]), scenario.account(row["taker"]), scenario.account(row["maker"])]
-        + [scenario.market(row.get("market", "M0")), *_numbers(row, "lots", "price", "cause")]
+        [
+            int(row["step"]),
+            scenario.account(row["taker"]),
+            scenario.account(row["maker"]),
+            scenario.market(row.get("market", "M0")),
+            *_numbers(row, "lots", "price", "cause"),
+        ]
         for row in rows
         if row["taker"]
     ]

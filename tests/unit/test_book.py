@@ -24,7 +24,6 @@ from delever.engine.tables import (
     V_SEQUENCE,
     Tables,
 )
-
 from tests.engine_side import encode
 
 from .desk import command
@@ -94,8 +93,16 @@ def test_newest_order_of_a_tag_is_found() -> None:
 
 @pytest.mark.parametrize(
     ("lots", "limit", "stops_at_own", "found"),
-    [(5, 101, False, True), (6, 101, False, False), (6, 103, False, True), (12, 103, False, True)]
-    + [(13, 103, False, False), (5, 101, True, True), (6, 103, True, False), (6, 5, False, False)],
+    [
+        (5, 101, False, True),
+        (6, 101, False, False),
+        (6, 103, False, True),
+        (12, 103, False, True),
+        (13, 103, False, False),
+        (5, 101, True, True),
+        (6, 103, True, False),
+        (6, 5, False, False),
+    ],
 )
 def test_fok_walks_to_its_limit(lots: int, limit: int, stops_at_own: bool, found: bool) -> None:
     """R-O3: account 3 wants to buy; 5 at 101, its own 9 at 102, 7 at 103."""

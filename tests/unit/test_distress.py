@@ -88,9 +88,10 @@ def test_look_outs_equal_the_sweep(seed: int, markets: int, mode: str, call_ppm:
 def test_everybody_is_found_and_let_go_again() -> None:
     """R-W2: a fall ruins the longs, a rise the shorts, and back at the start nobody is listed."""
     venue = crowd(40, 1, 5, check=True)
-    found = []
-    for price in (FIRST, FIRST // 2, FIRST * 2, FIRST):
-        found.append(venue.process(batch(0, account=0, kind=0), np.array([price])).distressed)
+    found = [
+        venue.process(batch(0, account=0, kind=0), np.array([price])).distressed
+        for price in (FIRST, FIRST // 2, FIRST * 2, FIRST)
+    ]
     assert found[0] == found[3] == 0
     assert min(found[1], found[2]) > 10
 
@@ -108,7 +109,7 @@ def looked_at(venue: Venue, index: list[int]) -> tuple[int, int]:
 
 @pytest.mark.parametrize("markets", [1, 3])
 def test_few_are_looked_at_while_nothing_happens(markets: int) -> None:
-    """Design 6: 500 traders with leverage 2 to 4.5: twenty moves within 5 % visit hardly anybody, a crash finds all it ruins."""
+    """Design 6: 500 traders with leverage 2 to 4.5: moves within 5 % visit hardly anybody, a crash finds many."""
     venue = crowd(500, markets, 11, check=False)
     assert looked_at(venue, [FIRST] * markets) == (0, 0)
     visits = 0

@@ -72,7 +72,7 @@ def test_bars_of_the_fund_add_up_to_its_flows(crash: RunFolder) -> None:
     figure, _ = figures.fund_figure(crash)
     axis = figure.axes[1]
     drawn = sum(bar.get_height() for container in axis.containers for bar in container)
-    moved = crash.fund.loc[crash.fund["code"] != "INITIAL", "amount_atoms"].sum() / 1e6
+    moved = crash.fund.loc[crash.fund["code"] != "DEPOSIT", "amount_atoms"].sum() / 1e6
     assert drawn * 1000 == pytest.approx(moved)  # the axis counts thousands
 
 

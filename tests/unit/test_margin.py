@@ -34,7 +34,6 @@ from delever.engine.tables import (
     P_LOTS,
     Tables,
 )
-
 from tests.property.streams import tier_tables
 
 from .desk import PLAIN
@@ -113,8 +112,15 @@ def test_bankruptcy_price_uses_equity_up(lots: int, mark: int, equity: int, mult
 
 @pytest.mark.parametrize(
     ("lots", "equity", "inward", "outward"),
-    [(10, 105, 90, 89), (10, 100, 90, 90), (-10, 105, 110, 111), (10, -5, 101, 100), (-10, -5, 99, 100)]
-    + [(1, 500, 1, 1), (-1, 5_000, 999, 999)],
+    [
+        (10, 105, 90, 89),
+        (10, 100, 90, 90),
+        (-10, 105, 110, 111),
+        (10, -5, 101, 100),
+        (-10, -5, 99, 100),
+        (1, 500, 1, 1),
+        (-1, 5_000, 999, 999),
+    ],
 )
 def test_bankruptcy_price_by_hand(lots: int, equity: int, inward: int, outward: int) -> None:
     """R-A9: 10 lots at 100 with 105 atoms: 89.5; inward is towards the mark, a bankrupt one's beyond it."""
