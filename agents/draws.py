@@ -154,9 +154,7 @@ def _root(seed: int, stream: int) -> np.uint64:
     if not 0 <= seed <= SEED_MAX:
         raise ValueError(f"seed must be from 0 to 2^63 - 1 (got {seed})")
     if not (stream in list(Stream) or Stream.CUSTOM <= stream <= SEED_MAX):
-        raise ValueError(
-            f"stream must be a Stream, or an integer of your own from {Stream.CUSTOM} up (got {stream})"
-        )
+        raise ValueError(f"stream must be a Stream, or an integer of your own from {Stream.CUSTOM} up (got {stream})")
     return np.uint64(_mix_number(_mix_number(0, seed), stream))
 
 

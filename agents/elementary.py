@@ -24,9 +24,7 @@ ONE, TWO = constants(1.0, 2.0)
 # ln 2 in two parts: the first has 32 bits, so that its product with any exponent is exact.
 LN2_HIGH, LN2_LOW = constants(0.693147180369123816490, 1.90821492927058770002e-10)
 PER_LN2 = 1.0 / (LN2_HIGH + LN2_LOW)
-EXP_LIMIT = (
-    1500.0  # e to the power of it is beyond the largest number, and of its negative below the smallest
-)
+EXP_LIMIT = 1500.0  # e to the power of it is beyond the largest number, and of its negative below the smallest
 
 # A float64 read as an integer: exponent above bit 52, fraction below.
 FRACTION_BITS = np.array(52)
@@ -86,9 +84,7 @@ def log(x: ArrayLike) -> Floats:
     """Return the natural logarithm, in the shape of `x`; a ValueError unless 2.3e-308 <= x < infinity."""
     values = np.asarray(x, dtype=np.float64)
     if values.size and not (values.min() >= SMALLEST_NORMAL and values.max() < np.inf):
-        raise ValueError(
-            f"log: every number must be above 0 and finite (got {values.min()} to {values.max()})"
-        )
+        raise ValueError(f"log: every number must be above 0 and finite (got {values.min()} to {values.max()})")
     return log_unchecked(values)
 
 

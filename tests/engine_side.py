@@ -107,16 +107,12 @@ class EngineSide:
         """Return everything that is compared, in the shapes named in tests/comparison.py."""
         t = self.venue.tables
         balances = (t.units[:, tb.U_CREDITS_ATOMS] - t.units[:, tb.U_DEBITS_ATOMS]).tolist()
-        seen: Observation = {
-            ("balance", self.unit(row)): atoms for row, atoms in enumerate(balances) if atoms
-        }
+        seen: Observation = {("balance", self.unit(row)): atoms for row, atoms in enumerate(balances) if atoms}
         self._observe_positions(seen)
         for m in range(len(self.venue.markets)):
             self._observe_market(seen, m)
         since = t.units[:, tb.U_SINCE_STEP]
-        seen["distressed"] = {
-            self.unit(row): int(since[row]) for row in np.flatnonzero(since != tb.NONE).tolist()
-        }
+        seen["distressed"] = {self.unit(row): int(since[row]) for row in np.flatnonzero(since != tb.NONE).tolist()}
         noticed = np.flatnonzero(t.units[:, tb.U_FLAGS] & tb.FLAG_NOTICE).tolist()
         seen["notices"] = {self.unit(row) for row in noticed}
         fills = self.events[self.events[:, e.E_KIND] == e.Event.FILL].tolist()
@@ -129,9 +125,7 @@ class EngineSide:
         seen["refusals"], seen["unfinished"] = dict(self.refusals), self.unfinished
         moved: Counter[Any] = Counter()
         for r in self.events[self.events[:, e.E_KIND] == e.Event.POST].tolist():
-            moved[e.Code(r[e.E_CODE]).name, self.unit(r[e.E_ACCOUNT]), self.unit(r[e.E_OTHER])] += r[
-                e.E_AMOUNT_ATOMS
-            ]
+            moved[e.Code(r[e.E_CODE]).name, self.unit(r[e.E_ACCOUNT]), self.unit(r[e.E_OTHER])] += r[e.E_AMOUNT_ATOMS]
         seen["postings"] = dict(moved)
         return seen
 

@@ -31,10 +31,7 @@ class Desk:
     ) -> None:
         chosen = {axis: PLAIN.get(axis, {}) | axes.get(axis, {}) for axis in {*PLAIN, *axes}}
         rules = RuleSet.model_validate(chosen).model_dump()
-        rows = [
-            {"symbol": f"M{m}", "multiplier_atoms": multiplier, "price_max_ticks": 1000}
-            for m in range(markets)
-        ]
+        rows = [{"symbol": f"M{m}", "multiplier_atoms": multiplier, "price_max_ticks": 1000} for m in range(markets)]
         self.index = [100] * markets
         keys = list(range(len(deposits)))
         self.venue = ReferenceVenue(rules, rows, keys, dt_s, backstops or [], self.index, 100)

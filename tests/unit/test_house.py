@@ -87,9 +87,7 @@ def test_no_function_is_too_long_without_a_reason() -> None:
     }
     argued = argued_exceptions()
     problems = [
-        f"{file}: {name} has {lines} lines"
-        for (file, name), lines in too_long.items()
-        if (file, name) not in argued
+        f"{file}: {name} has {lines} lines" for (file, name), lines in too_long.items() if (file, name) not in argued
     ]
     problems += [
         f"{EXCEPTIONS}: {file}: {name} is not too long, or not there: remove its row"

@@ -263,9 +263,7 @@ def test_a_longer_run_begins_with_the_same_prices(tmp_path):
         FileIndex(path=path, symbol="AUSDT"),
         TableIndex(name="black_thursday", bridge_volatility=1.0),
         GbmIndex(start_price=100.0, volatility=0.8),
-        JumpDiffusionIndex(
-            start_price=100.0, volatility=0.8, jumps_per_day=5000, jump_mean=-0.01, jump_sd=0.01
-        ),
+        JumpDiffusionIndex(start_price=100.0, volatility=0.8, jumps_per_day=5000, jump_mean=-0.01, jump_sd=0.01),
     ):
         long = index.ticks(5, 0, 150, 1, 0.001)
         for steps in (1, 59, 60, 61, 100):
@@ -274,9 +272,7 @@ def test_a_longer_run_begins_with_the_same_prices(tmp_path):
 
 def test_seed_and_market_pick_the_path():
     index = GbmIndex(start_price=100.0, volatility=0.8)
-    paths = [
-        tuple(index.ticks(seed, market, 50, 60, 0.001)) for seed, market in [(1, 0), (1, 0), (2, 0), (1, 1)]
-    ]
+    paths = [tuple(index.ticks(seed, market, 50, 60, 0.001)) for seed, market in [(1, 0), (1, 0), (2, 0), (1, 1)]]
     assert paths[0] == paths[1]
     assert len(set(paths)) == 3
 
@@ -401,9 +397,7 @@ def test_gbm_without_volatility_grows_at_its_drift():
 
 
 def test_jumps_come_as_often_and_as_large_as_stated():
-    index = JumpDiffusionIndex(
-        start_price=1e6, volatility=0.0, jumps_per_day=24.0, jump_mean=-0.01, jump_sd=0.02
-    )
+    index = JumpDiffusionIndex(start_price=1e6, volatility=0.0, jumps_per_day=24.0, jump_mean=-0.01, jump_sd=0.02)
     days = 20
     logs = np.log(index.ticks(3, 0, days * 1440, 60, 0.01).astype(float))
     jumps = np.diff(logs)
@@ -415,9 +409,7 @@ def test_jumps_come_as_often_and_as_large_as_stated():
 
 
 def test_jumps_do_not_depend_on_the_step_length():
-    index = JumpDiffusionIndex(
-        start_price=1e6, volatility=0.0, jumps_per_day=200.0, jump_mean=-0.001, jump_sd=0.02
-    )
+    index = JumpDiffusionIndex(start_price=1e6, volatility=0.0, jumps_per_day=200.0, jump_mean=-0.001, jump_sd=0.02)
     fine, coarse = index.ticks(3, 0, 86_400, 1, 0.01), index.ticks(3, 0, 24, HOUR_S, 0.01)
     assert np.array_equal(fine[::HOUR_S], coarse)
     none = index.model_copy(update={"jumps_per_day": 0.0})

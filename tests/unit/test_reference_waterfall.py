@@ -271,9 +271,7 @@ def test_fund_in_distress_is_deleveraged_to_its_floor() -> None:
 def test_disposal_of_a_taken_over_position() -> None:
     """R-W11: 10 % a step of 10 lots = 1, not below 1 % under the mark (94: 93.06 up to 94)."""
     insurance = {"initial_quote": 1, "disposal_share_ppm": 100_000, "disposal_interval_s": 1}
-    desk = scene(
-        (RICH, RICH), insurance=insurance, liquidation={"stage": "takeover_only", "leftover": "fund"}
-    )
+    desk = scene((RICH, RICH), insurance=insurance, liquidation={"stage": "takeover_only", "leftover": "fund"})
     desk.limit(2, 1, 9, 93)
     desk.step(index=94)
     desk.limit(2, 1, 9, 94)

@@ -77,9 +77,7 @@ def test_presets_are_called_what_they_are() -> None:
 def test_every_field_of_a_preset_has_a_source_and_is_written_out(name: str) -> None:
     assert SOURCES[name].keys() == fields(PRESETS[name]).keys()
     for model in models_in(PRESETS[name]):
-        assert model.model_fields_set == set(type(model).model_fields), (
-            f"{type(model).__name__} uses defaults"
-        )
+        assert model.model_fields_set == set(type(model).model_fields), f"{type(model).__name__} uses defaults"
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -395,8 +393,7 @@ def test_all_mistakes_at_once_with_their_lines() -> None:
         ),
         (
             "textbook,liquidation.size=shar",
-            "textbook: liquidation.size: must be 'full', 'target' or 'share' (got 'shar'); "
-            "did you mean 'share'?",
+            "textbook: liquidation.size: must be 'full', 'target' or 'share' (got 'shar'); did you mean 'share'?",
         ),
         (
             "textbook,liquidation.stage=takeover_only,liquidation.leftover=retry",
@@ -432,9 +429,7 @@ def test_message(spec: str, message: str) -> None:
 
 def test_overlapping_tiers_name_both_floors() -> None:
     rows = "[[margin.tiers]]\nfloor_quote = 0\ninitial_ppm = 9\nmaintenance_ppm = 5\n"
-    with pytest.raises(
-        RuleError, match=r"^x\.toml:2: margin: tiers: tiers overlap: floor_quote 0 follows 0;"
-    ):
+    with pytest.raises(RuleError, match=r"^x\.toml:2: margin: tiers: tiers overlap: floor_quote 0 follows 0;"):
         from_toml("\n" + rows + rows, "x.toml")
     with pytest.raises(ValueError, match="must start at floor_quote = 0"):
         Margin(tiers=(Tier(floor_quote=5, initial_ppm=9, maintenance_ppm=5),))
@@ -454,9 +449,7 @@ def test_files_that_cannot_be_rules(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("base", ['"hl"', "3", "[]"])
 def test_base_must_be_a_preset(base: str) -> None:
-    with pytest.raises(
-        RuleError, match=r"^x\.toml:2: base: must be one of textbook, hyperliquid, binance-usdm"
-    ):
+    with pytest.raises(RuleError, match=r"^x\.toml:2: base: must be one of textbook, hyperliquid, binance-usdm"):
         from_toml(f"\nbase = {base}\n", "x.toml")
 
 
