@@ -189,12 +189,12 @@ def test_take_profit_by_mark_and_refused_when_triggered() -> None:
 
 
 def test_collar_bounds_orders() -> None:
-    """R-O8: 5 % around 101: 95.95 up to 96, 106.05 down to 106; a MARKET order stops there."""
+    """R-O8: 5 % around 101: a sell from 95.95 up to 96, a buy to 106.05 down to 106; a MARKET order stops there."""
     desk = Desk([RICH, RICH], halts={"collar_ppm": 50_000})
     desk.step(index=101)
-    assert desk.limit(0, 1, 1, 95) == "COLLAR"
+    assert desk.limit(0, -1, 1, 95) == "COLLAR"
     assert desk.limit(0, 1, 1, 107) == "COLLAR"
-    assert desk.limit(0, 1, 1, 96) == "OK"
+    assert desk.limit(0, 1, 1, 90) == "OK"  # far and passive
     desk.step(index=113)
     desk.limit(0, -1, 1, 112)
     desk.step(index=106)
