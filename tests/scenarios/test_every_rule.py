@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ DEFINED = [line.partition("**")[2].partition("**")[0] for line in RULES.splitlin
 HERE = Path(__file__)
 
 
+@functools.cache
 def ids_in(*folders: str, suffixes: tuple[str, ...] = (".py", ".txt"), leave_out: str = "") -> set[str]:
     """Return the rule ids named in the sources below some folders."""
     found: set[str] = set()
