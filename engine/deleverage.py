@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .book import cancel_all
 from .contract import bankruptcy_ticks
-from .events import Event, has_room
+from .events import Event
 from .kernel import kernel
 from .ledger import balance_atoms
 from .margin import (
@@ -93,8 +93,7 @@ def _close_position(venue: Venue, unit: int, account: int, market: int, price: i
         lots = int(t.positions[account * markets + market, P_LOTS])
         if lots == 0:
             break
-        while not has_room(t):
-            venue.flush()
+        venue.make_room()
         if venue.rules.deleveraging.cancel_orders and other != venue.fund_unit:
             cancel_all(t, other, market, cause)
         theirs = abs(int(t.positions[other * markets + market, P_LOTS]))

@@ -69,7 +69,10 @@ def look(t: Tables) -> bool:
         _look_at(t, unit)
         units[unit, U_FLAGS] &= ~(FLAG_TOUCHED | FLAG_LOOKED)
     kept = 0
-    for i in range(venue[V_LISTED_COUNT]):
+    count = venue[V_LISTED_COUNT]
+    for i in range(count):
+        if not has_room(t):
+            return _keep_rest(t, kept, i, count)
         unit = t.listed[i]
         _look_at(t, unit)
         if units[unit, U_SINCE_STEP] != NONE:
@@ -80,6 +83,16 @@ def look(t: Tables) -> bool:
     assert kept <= venue[V_LISTED_COUNT]
     venue[V_LISTED_COUNT] = kept
     return True
+
+
+@kernel
+def _keep_rest(t: Tables, kept: int, first: int, count: int) -> bool:
+    """Close the gap before the units of the list not looked at yet; the next look begins the list again."""
+    for i in range(first, count):
+        t.listed[kept] = t.listed[i]
+        kept += 1
+    t.venue[V_LISTED_COUNT] = kept
+    return False
 
 
 @kernel

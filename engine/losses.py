@@ -38,7 +38,7 @@ def share(venue: Venue) -> None:
     t = venue.tables
     deficits = _flat_and_negative(venue)
     for unit in deficits:
-        venue.flush()
+        venue.make_room()
         cover_deficit(t, unit, 0)
     owed = [(unit, -int(balance_atoms(t, unit))) for unit in deficits if balance_atoms(t, unit) < 0]
     fund, floor = venue.fund_unit, venue.rules.insurance.floor_atoms
@@ -50,7 +50,7 @@ def share(venue: Venue) -> None:
         owed = _collect_from_winners(venue, owed)
     for unit, amount in owed:
         if amount > 0:
-            venue.flush()
+            venue.make_room()
             post(t, int(t.venue[V_ACCOUNTS]) + BAD_DEBT, unit, amount, BAD_DEBT_CODE, 0)
 
 
@@ -79,7 +79,7 @@ def _collect_from_winners(venue: Venue, owed: list[tuple[int, int]]) -> list[tup
     i = 0
     for (winner, _), amount in zip(winners, shares, strict=True):
         while amount > 0:
-            venue.flush()
+            venue.make_room()
             paid = min(amount, left[i])
             post(t, winner, owed[i][0], paid, SOCIALISED, 0)
             amount -= paid

@@ -1,7 +1,7 @@
 """Which ticks of a ladder hold orders: a bit map in storeys, so that the next occupied tick is found in a few steps.
 
 One row of `occupied` per market; a word holds 32 bits (in int64, so that no sign bit is in the way). Storey 0 has one
-bit a tick, each higher storey one bit a word of the storey below. Three storeys reach 32**4 = 1,048,576 ticks.
+bit a tick, each higher storey one bit a word of the storey below. Four storeys reach 32**4 = 1,048,576 ticks.
 """
 
 from __future__ import annotations

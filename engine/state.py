@@ -48,7 +48,6 @@ from .tables import (
     V_ACCOUNTS,
     V_AT_OR_BELOW,
     V_CALL_PPM,
-    V_COLLAR_PPM,
     V_EVENT_COUNT,
     V_EVENTS_MAX,
     V_FREE_ORDERS,
@@ -189,7 +188,6 @@ def _fill_venue(
     venue[V_ROUND_BANKRUPTCY_INWARD] = int(rules.rounding.bankruptcy_price == "inward")
     venue[V_AT_OR_BELOW] = int(rules.liquidation.trigger == "at_or_below")
     venue[V_CALL_PPM] = rules.margin.call_ppm
-    venue[V_COLLAR_PPM] = rules.halts.collar_ppm
     venue[V_ISOLATED_ALLOWED] = int(rules.margin.isolated_allowed)
     venue[V_FUND_FLOOR_ATOMS] = rules.insurance.floor_atoms
     venue[V_FUND_CAP_ATOMS] = rules.insurance.cap_per_event_atoms

@@ -150,17 +150,16 @@ V_ROUND_FEE_UP = 21
 V_ROUND_BANKRUPTCY_INWARD = 22
 V_AT_OR_BELOW = 23
 V_CALL_PPM = 24
-V_COLLAR_PPM = 25
-V_ISOLATED_ALLOWED = 26
-V_FUND_FLOOR_ATOMS = 27
-V_FUND_CAP_ATOMS = 28
-V_CALLS = 29  # margin calls sent
-V_CAUSE = 30  # liquidation behind the order being matched, 0 if none
-V_TAKER = 31  # order being matched when the event buffer was full, NONE otherwise
-V_FORCING = 32  # 1 while the engine's own commands are executed; only then FLAG_FORCED is allowed
-V_EVENTS_MAX = 33  # fixed: rows of `events`
-V_OWING_COUNT = 34  # distress, losses: flat units found below zero in this step
-VENUE_COLUMNS = 35
+V_ISOLATED_ALLOWED = 25
+V_FUND_FLOOR_ATOMS = 26
+V_FUND_CAP_ATOMS = 27
+V_CALLS = 28  # margin calls sent
+V_CAUSE = 29  # liquidation behind the order being matched, 0 if none
+V_TAKER = 30  # order being matched when the event buffer was full, NONE otherwise
+V_FORCING = 31  # 1 while the engine's own commands are executed; only then FLAG_FORCED is allowed
+V_EVENTS_MAX = 32  # fixed: rows of `events`
+V_OWING_COUNT = 33  # distress, losses: flat units found below zero in this step
+VENUE_COLUMNS = 34
 
 
 SHAPES: dict[str, tuple[str, ...]] = {

@@ -53,10 +53,12 @@ def take_over(venue: Venue, rows: NDArray[np.int64], straight: bool) -> bool:
             taker = venue.fund_unit if _fund_accepts(venue, market, lots, price) else None
         if taker is None:
             continue
+        venue.make_room()
         transfer(t, TAKEOVER, account, taker, market, lots, price, cause)
         last_taker = taker
     if open_positions(t, unit) > 0:
         return False
+    venue.make_room()
     left = balance_atoms(t, unit)
     if left > 0 and last_taker is not None and venue.rules.liquidation.seize_margin:
         post(t, unit, last_taker, left, TAKEOVER_MARGIN, cause)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from . import invariants, losses, state, waterfall
 from .commands import COMMAND_COLUMNS
 from .distress import look
-from .events import Code, Event, record
+from .events import Code, Event, has_room, record
 from .execution import execute
 from .funding import clear_rounding, pay_funding, sample
 from .ledger import post
@@ -208,11 +208,13 @@ class Venue:
                 while account <= t.venue[V_ACCOUNTS]:
                     account = pay_funding(t, market, price, account, receiving)
                     self.flush()
+            self.make_room()
             clear_rounding(t)
             record(t, int(Event.FUNDING), market, NONE, NONE, 0, price, int(row[M_FUNDING_PPB]), 0, 0)
 
     def renew_marks(self) -> None:
         """Take the mark of every market from its rule (R-P)."""
+        self.make_room()
         funding = self.rules.charges.funding
         interval = self.steps(funding.interval_s) if funding else 1
         for market in range(int(self.tables.venue[V_MARKETS])):
@@ -262,6 +264,11 @@ class Venue:
             self._sink(rows)
         else:
             self._kept.append(rows)
+
+    def make_room(self) -> None:
+        """Empty the event buffer if it could not hold what one match, transfer or posting may write."""
+        if not has_room(self.tables):
+            self.flush()
 
     def drain_events(self) -> NDArray[np.int64]:
         """Return all events since the last call, (k, EVENT_COLUMNS), and forget them."""

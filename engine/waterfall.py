@@ -226,7 +226,6 @@ class _Round:
                 continue
             equity, maintenance = equity_atoms(self.t, unit), unit_maintenance_atoms(self.t, unit)
             if open_positions(self.t, unit) and is_distressed(self.t, equity, maintenance):
-                self.venue.flush()
                 rows = self._closing_rows(np.array([unit]))
                 if not takeover.take_over(self.venue, rows, straight):
                     self.refused.add(unit)
@@ -235,7 +234,7 @@ class _Round:
         """Let the fund pay the deficits of treated units that are flat (R-W8)."""
         for unit in self.units.tolist():
             if balance_atoms(self.t, unit) < 0 and open_positions(self.t, unit) == 0:
-                self.venue.flush()
+                self.venue.make_room()
                 cover_deficit(self.t, unit, int(self.t.units[unit, U_LIQUIDATION]))
 
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from delever.engine import state
+from delever.engine.commands import Kind, batch
+from delever.engine.rules.ruleset import RuleSet
+from delever.engine.venue import Venue
 from tests.swarm import run_world
 
 
@@ -14,3 +20,54 @@ def test_venue_equals_reference(seed: int, steps: int) -> None:
     """Results, money, positions, orders, marks, fills and logs agree after every step, and all laws hold."""
     _, difference = run_world(seed, steps)
     assert not difference, f"seed {seed}, {difference}"
+
+
+def test_a_small_event_buffer_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often the buffer fills in a step, whichever stage fills it, the venue goes on where it stopped."""
+    monkeypatch.setattr(state, "EVENTS_MIN", 1)
+    for seed in range(40, 52):
+        _, difference = run_world(seed, 60)
+        assert not difference, f"seed {seed}, {difference}"
+
+
+CRASHES = {
+    "takeover by the fund": {"liquidation": {"stage": "takeover_only", "leftover": "fund"}},
+    "deficits paid by the fund": {"insurance": {"initial_quote": 10**6}, "deleveraging": {"price": "mark"}},
+    "shared among winners": {
+        "insurance": {"initial_quote": 0},
+        "deleveraging": {"trigger": "equity_below_zero", "price": "mark"},
+        "socialisation": {"rule": "winners"},
+    },
+    "only watched, all called": {"liquidation": {"act": False}, "margin": {"call_ppm": 3_000_000}},
+}
+
+
+def crowd_in_a_crash(changes: dict[str, dict[str, object]]) -> tuple[str, int]:
+    """Return digest and number of events of 400 longs against one short, the index down 30 % and half way back."""
+    base = {"mark": {"components": ["index"]}, "halts": {"collar_ppm": 0}, "contract": {"orders_per_account_max": 5}}
+    rules = RuleSet.model_validate({**base, **changes})
+    venue = Venue(
+        rules, [state.Market("X", 1000, 4096)], np.arange(401), first_index_ticks=[1000], orders_max=500, journal=True
+    )
+    count = 400
+    longs = np.arange(1, count + 1)
+    events = 0
+    for commands, index in (
+        (batch(count, account=longs, kind=Kind.DEPOSIT, amount=10**7), 1000),
+        (batch(1, account=0, kind=Kind.DEPOSIT, amount=2**52), 1000),
+        (batch(1, account=0, kind=Kind.LIMIT, side=-1, lots=100 * count, price_ticks=1000), 1000),
+        (batch(count, account=longs, kind=Kind.LIMIT, side=1, lots=100, price_ticks=1000), 1000),
+        (batch(0, account=0, kind=Kind.LIMIT), 700),
+        (batch(0, account=0, kind=Kind.LIMIT), 960),
+    ):
+        venue.process(commands, np.array([index]))
+        events += len(venue.drain_events())
+    return venue.digest(), events
+
+
+@pytest.mark.parametrize("name", CRASHES)
+def test_a_crash_of_many_at_once_fits_any_event_buffer(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Takeovers, deficits, loss sharing and notices of 400 units in one step do not depend on the buffer's size."""
+    expected = crowd_in_a_crash(CRASHES[name])
+    monkeypatch.setattr(state, "EVENTS_MIN", 1)
+    assert crowd_in_a_crash(CRASHES[name]) == expected
