@@ -10,6 +10,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -22,31 +23,58 @@ if not config.DISABLE_JIT:
 
 F = TypeVar("F", bound=Callable[..., object])
 
+PACKAGES = ("engine", "agents", "sim")
+"""Packages that have kernels; those of one call only those of packages to its left and its own."""
 
-def cache_folder() -> Path:
-    """Return the folder of compiled kernels, named after a hash of all kernel sources.
 
-    numba notices an edit only in the file of the function itself, never in a helper elsewhere; a folder per state of
-    the sources makes a stale kernel impossible. `DELEVER_CACHE_DIR` moves it; without a writable home it is temporary.
+def cache_root() -> Path:
+    """Return the folder below which compiled kernels are kept, made if need be, where this user may write.
+
+    `DELEVER_CACHE_DIR`, else `delever` in `XDG_CACHE_HOME` or `~/.cache`, else a folder of this user's in the temporary
+    one.
     """
-    sources = sorted(Path(__file__).parent.glob("*.py"))
-    state = hashlib.sha256(numba.__version__.encode() + str(config.BOUNDSCHECK).encode())
-    for source in sources:
-        state.update(source.read_bytes())
     named = os.environ.get("DELEVER_CACHE_DIR")
-    root = Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))) / "delever"
-    folder = root / f"kernels-{state.hexdigest()[:16]}"
+    root = Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "delever"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
+        root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=root):
             pass
     except OSError:
-        folder = Path(tempfile.gettempdir()) / f"delever-{os.getuid()}" / folder.name
-        folder.mkdir(parents=True, exist_ok=True)
+        root = Path(tempfile.gettempdir()) / f"delever-{os.getuid()}"
+        root.mkdir(mode=0o700, exist_ok=True)
+        # Compiled code is run as it is found: a folder that somebody else made there first is not to be trusted.
+        if root.stat().st_uid != os.getuid():
+            root = Path(tempfile.mkdtemp(prefix="delever-"))
+    return root
+
+
+def cache_name(package: str) -> str:
+    """Return the name of the folder of `package`'s kernels: a hash of all sources they may have been compiled from.
+
+    Those are the sources of the package itself and of the packages below it. numba notices an edit only in the file of
+    the function itself, never in a helper elsewhere; a folder for each state of the sources makes a stale kernel
+    impossible, and an edit in the agents leaves the engine's kernels as they are.
+    """
+    state = hashlib.sha256(f"{numba.__version__} {config.BOUNDSCHECK}".encode())
+    for below in PACKAGES[: PACKAGES.index(package) + 1]:
+        for source in sorted((Path(__file__).parent.parent / below).glob("*.py")):
+            state.update(f"{below}/{source.name}\n".encode() + source.read_bytes())
+    return f"kernels-{package}-{state.hexdigest()[:16]}"
+
+
+@cache
+def cache_folder(package: str) -> Path:
+    """Return the folder of the compiled kernels of `package`, made if need be and marked as used today."""
+    folder = cache_root() / cache_name(package)
+    folder.mkdir(exist_ok=True)
+    os.utime(folder)
     return folder
 
 
-CACHE_FOLDER = "" if config.DISABLE_JIT else str(cache_folder())
+def package_of(module: str) -> str:
+    """Return which of PACKAGES keeps the kernels of `module`: the last for all others, for they may call any kernel."""
+    own = module.startswith("delever.")
+    return next((name for name in PACKAGES if own and module.split(".")[1] == name), PACKAGES[-1])
 
 
 def kernel(function: F) -> F:
@@ -58,7 +86,7 @@ def kernel(function: F) -> F:
     if config.DISABLE_JIT:
         return function
     before = config.CACHE_DIR
-    config.CACHE_DIR = CACHE_FOLDER
+    config.CACHE_DIR = str(cache_folder(package_of(function.__module__)))
     try:
         counting = os.environ.get("DELEVER_KERNEL_COUNTING") == "1"
         compiled = numba.njit(cache=not counting, _nrt=counting, no_cfunc_wrapper=True)(function)

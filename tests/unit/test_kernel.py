@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import tempfile
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import pytest
 from numba import config
 
 from delever.engine import kernel as kernel_module
-from delever.engine.kernel import cache_folder, kernel
+from delever.engine.kernel import PACKAGES, cache_name, cache_root, kernel, package_of
 from tests.golden import refresh
 from tests.golden.test_golden import played_by_another_process, played_here
 
@@ -21,19 +23,18 @@ def test_reference_counting_changes_nothing() -> None:
     assert refresh.changes(played_here(), counted) == []
 
 
-def test_the_cache_folder_is_where_the_user_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """DELEVER_CACHE_DIR first, then XDG_CACHE_HOME, then the home; always a folder of its own below."""
-    home, chosen, cache = tmp_path / "home", tmp_path / "chosen", tmp_path / "cache"
+def test_the_cache_is_where_the_user_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DELEVER_CACHE_DIR first, then XDG_CACHE_HOME, then the home."""
+    home, chosen, caches = tmp_path / "home", tmp_path / "chosen", tmp_path / "caches"
     monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(caches))
     monkeypatch.setenv("DELEVER_CACHE_DIR", str(chosen))
-    found = [cache_folder()]
+    found = [cache_root()]
     monkeypatch.delenv("DELEVER_CACHE_DIR")
-    found.append(cache_folder())
+    found.append(cache_root())
     monkeypatch.delenv("XDG_CACHE_HOME")
-    found.append(cache_folder())
-    assert [folder.parent for folder in found] == [chosen, cache / "delever", home / ".cache" / "delever"]
-    assert {folder.name for folder in found} == {found[0].name}
+    found.append(cache_root())
+    assert found == [chosen, caches / "delever", home / ".cache" / "delever"]
     assert all(folder.is_dir() for folder in found)
 
 
@@ -42,30 +43,57 @@ def test_without_a_writable_home_the_cache_is_temporary(tmp_path: Path, monkeypa
     (tmp_path / "home").write_text("no folder")
     monkeypatch.setenv("DELEVER_CACHE_DIR", str(tmp_path / "home" / "cache"))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    folder = cache_folder()
+    folder = cache_root()
     assert folder.is_dir()
-    assert tmp_path in folder.parents
-    assert folder.name.startswith("kernels-")
+    assert folder.parent == tmp_path
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
-def test_an_edit_anywhere_is_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A kernel that was compiled from other sources, in whichever file, is never found again."""
-    monkeypatch.setenv("DELEVER_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr(kernel_module, "__file__", str(tmp_path / "kernel.py"))
+def test_a_temporary_cache_that_somebody_else_made_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever may write to the cache decides what runs."""
+    (tmp_path / "home").write_text("no folder")
+    monkeypatch.setenv("DELEVER_CACHE_DIR", str(tmp_path / "home" / "cache"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    me = os.getuid() + 1
+    monkeypatch.setattr(os, "getuid", lambda: me)
+    theirs = tmp_path / f"delever-{me}"
+    theirs.mkdir()
+    mine = cache_root()
+    assert mine.is_dir()
+    assert mine != theirs
+
+
+@pytest.mark.parametrize(
+    ("edited", "changed"),
+    [("engine", ["engine", "agents", "sim"]), ("agents", ["agents", "sim"]), ("sim", ["sim"]), ("experiments", [])],
+)
+def test_an_edit_is_another_folder_for_all_who_may_call_it(
+    edited: str, changed: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kernel compiled from other sources, in whichever file, is never found again; what lies below is."""
+    for package in (*PACKAGES, "experiments"):
+        (tmp_path / package).mkdir()
+    monkeypatch.setattr(kernel_module, "__file__", str(tmp_path / "engine" / "kernel.py"))
     names = []
     for source in ("a = 1\n", "a = 2\n", "a = 1\n"):
-        (tmp_path / "helper.py").write_text(source)
-        names.append(cache_folder().name)
-    assert names[0] == names[2] != names[1]
+        (tmp_path / edited / "helper.py").write_text(source)
+        names.append({package: cache_name(package) for package in PACKAGES})
+    assert names[0] == names[2]
+    assert [package for package in PACKAGES if names[0][package] != names[1][package]] == changed
 
 
-def test_bounds_checked_kernels_are_kept_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_kernel_is_kept_with_its_package() -> None:
+    """A kernel outside delever may call every other: it is only as good as all of them."""
+    modules = ["delever.engine.book", "delever.agents.retail", "delever.sim.calendar", "__main__", "mine.engine"]
+    assert [package_of(module) for module in modules] == ["engine", "agents", "sim", "sim", "sim"]
+
+
+def test_bounds_checked_kernels_are_kept_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """numba's own key does not hold the switch."""
-    monkeypatch.setenv("DELEVER_CACHE_DIR", str(tmp_path))
     names = set()
     for checked in (None, 1):
         monkeypatch.setattr(config, "BOUNDSCHECK", checked)
-        names.add(cache_folder().name)
+        names.add(cache_name("engine"))
     assert len(names) == 2
 
 
