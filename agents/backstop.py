@@ -10,9 +10,18 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from .cohort import Cohort, Commands, join, within
-from .parameters import CohortParameters
+from delever.engine.commands import FLAG_IOC, FLAG_REDUCE_ONLY
+from delever.engine.kernel import kernel
+from delever.engine.tables import M_COLLAR_HIGH, M_COLLAR_LOW, M_MARK_TICKS, P_LOTS, V_MARKETS, Table, Tables
+
+from .account import position_row
+from .cohort import Cohort, Commands
+from .outbox import write_limit, write_use_cross
+from .parameters import CohortParameters, Numbers
 from .view import Ints, View
+
+FLAGS = FLAG_IOC | FLAG_REDUCE_ONLY
+COMMANDS_PER_MARKET_MAX = 2
 
 
 class BackstopParameters(CohortParameters):
@@ -39,16 +48,24 @@ class Backstop(Cohort):
     parameters: BackstopParameters
 
     def decide(self, view: View, wakers: Ints) -> Commands:
-        """Return for each waker and position one order that takes what is there and does not rest."""
-        parameters = self.parameters
-        parts = []
-        for each in range(view.markets):
-            market = np.full(len(wakers), each)
-            at = view.standing(self.rows[wakers], market)
-            side = -np.sign(at.lots)
-            lots = np.ceil(np.abs(at.lots) * parameters.unwind_share)
-            price = np.rint(view.mark_ticks[each] * (1.0 + side * parameters.range_ppm / 1e6))
-            price = within(view.collar_low[each], price, view.collar_high[each])
-            parts.append(self.use_cross(wakers, market, at))
-            parts.append(self.limit(wakers, market, side, lots, price, ioc=True, reduce_only=True))
-        return join(*parts)
+        """Return one order for each waker and market in which it holds something."""
+        out = self.outbox(len(wakers) * view.markets * COMMANDS_PER_MARKET_MAX)
+        return self.written(decide_backstop(view.tables, self.numbers, self.rows, wakers, out))
+
+
+@kernel
+def decide_backstop(t: Tables, numbers: Numbers, rows: Ints, wakers: Ints, out: Table) -> int:
+    """Write the commands of all wakers to `out` and return how many there are."""
+    p = numbers[0]
+    row = 0
+    for market in range(t.venue[V_MARKETS]):
+        low, high = t.markets[market, M_COLLAR_LOW], t.markets[market, M_COLLAR_HIGH]
+        for i in range(wakers.shape[0]):
+            account = rows[wakers[i]]
+            held = t.positions[position_row(t, account, market), P_LOTS]
+            side = -1 if held > 0 else 1
+            lots = int(np.ceil(abs(held) * p["unwind_share"]))
+            price = int(np.rint(t.markets[market, M_MARK_TICKS] * (1.0 + side * p["range_ppm"] / 1e6)))
+            row = write_use_cross(t, out, row, account, market)
+            row = write_limit(out, row, account, market, side, lots, min(max(low, price), high), FLAGS)
+    return row

@@ -8,6 +8,7 @@ made with the helpers below; whatever else happens is the venue's business.
 from __future__ import annotations
 
 import multiprocessing
+from functools import cached_property
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -26,9 +27,11 @@ from delever.engine.commands import (
 from delever.engine.rules.base import ATOMS_PER_QUOTE, PPM
 
 from . import draws
+from .account import MARGIN_USED_MAX
+from .draw_kernels import DRAW_STRIDE, MARKET_DRAW, Words, stream_roots
 from .draws import Stream
 from .elementary import exp, log
-from .parameters import CohortParameters
+from .parameters import CohortParameters, Numbers
 from .view import IntegerOrColumn, Ints, Standing, View
 
 # Mesa 3.3 sets the start method of all processes when it is imported; who imports delever keeps their own.
@@ -41,14 +44,6 @@ Commands = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Columns = dict[str, NDArray[np.int64] | NDArray[np.float64]]
 NumberOrColumn = float | Ints | Floats
-
-# Draws of one waking from one stream lie this far apart in k; nobody wakes so often.
-DRAW_STRIDE = 2**40
-# Number of the draw, in the stream of choices, that picks a market.
-MARKET_DRAW = 1000
-
-# Margin that is left free when an order is sized: for fees, and for prices that move before it arrives.
-MARGIN_USED_MAX = 0.9
 
 NO_COMMANDS: Commands = np.zeros((0, COMMAND_COLUMNS), dtype=np.int64)
 NO_COMMANDS.setflags(write=False)
@@ -100,6 +95,7 @@ class Cohort(mesa.Agent):
         self.mean_interval_s = parameters.mean_interval_s
         self.wakings = np.zeros(self.n, dtype=np.int64)
         self.columns: Columns = {}
+        self._out = NO_COMMANDS.copy()
         self.prepare()
 
     def prepare(self) -> None:
@@ -170,6 +166,28 @@ class Cohort(mesa.Agent):
 
     def _occasion(self, wakers: Ints, draw: int) -> Ints:
         return self.wakings[wakers] + draw * DRAW_STRIDE
+
+    # For behaviours whose `decide` is a kernel.
+
+    @cached_property
+    def numbers(self) -> Numbers:
+        """The single numbers of `parameters`, as kernels read them."""
+        return self.parameters.record()
+
+    @cached_property
+    def roots(self) -> Words:
+        """What kernels draw from: see `draw_kernels`."""
+        return stream_roots(self.seed)
+
+    def outbox(self, rows: int) -> Commands:
+        """Return a batch with room for so many commands, to write to; the next call may return the same."""
+        if len(self._out) < rows:
+            self._out = np.zeros((2 * rows, COMMAND_COLUMNS), dtype=np.int64)
+        return self._out
+
+    def written(self, count: int) -> Commands:
+        """Return a copy of the first `count` commands of the outbox."""
+        return self._out[:count].copy()
 
     # Sizes.
 

@@ -88,8 +88,8 @@ class Stream(IntEnum):
 
 def bits(seed: int, stream: int, key: ArrayLike, k: ArrayLike) -> NDArray[np.uint64]:
     """Return 64 random bits for each (key, k), as uint64."""
-    root = _root(index(seed), index(stream))
-    whose = _mix(np.asarray(_words(key, "key") ^ root))
+    start = root(index(seed), index(stream))
+    whose = _mix(np.asarray(_words(key, "key") ^ start))
     return _mix(np.asarray(whose ^ _words(k, "k")))
 
 
@@ -149,16 +149,16 @@ def lognormal(
 
 
 @lru_cache(maxsize=1024)
-def _root(seed: int, stream: int) -> np.uint64:
-    """Return the state after the seed and the stream, the two parts that are one number for a whole call."""
+def root(seed: int, stream: int) -> np.uint64:
+    """Return the state after the seed and the stream, the two parts that are one number for many draws."""
     if not 0 <= seed <= SEED_MAX:
         raise ValueError(f"seed must be from 0 to 2^63 - 1 (got {seed})")
     if not (stream in list(Stream) or Stream.CUSTOM <= stream <= SEED_MAX):
         raise ValueError(f"stream must be a Stream, or an integer of your own from {Stream.CUSTOM} up (got {stream})")
-    return np.uint64(_mix_number(_mix_number(0, seed), stream))
+    return np.uint64(mix_number(mix_number(0, seed), stream))
 
 
-def _mix_number(state: int, value: int) -> int:
+def mix_number(state: int, value: int) -> int:
     """Return the scrambled `state` ^ `value`, in Python's integers."""
     word = ((state ^ value) + INCREMENT) & WORD
     word = ((word ^ (word >> 30)) * MULTIPLIER_FIRST) & WORD
@@ -167,7 +167,7 @@ def _mix_number(state: int, value: int) -> int:
 
 
 def _mix(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Scramble every word of `state` in place and return it; the same function as `_mix_number`.
+    """Scramble every word of `state` in place and return it; the same function as `mix_number`.
 
     In-place operations are computed modulo 2^64 in silence even where `state` is a single word.
     """

@@ -9,20 +9,49 @@ it past its inventory limit shrinks to nothing on the way there.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from pydantic import Field
 
-from delever.engine.commands import C_LOTS, FLAG_POST_ONLY, Kind, batch
+from delever.engine.commands import C_LOTS, FLAG_POST_ONLY, FLAG_REDUCE_ONLY
+from delever.engine.kernel import kernel
+from delever.engine.tables import (
+    A_ORDERS,
+    M_BEST_BID,
+    M_COLLAR_HIGH,
+    M_COLLAR_LOW,
+    M_INDEX_TICKS,
+    M_MARK_TICKS,
+    P_ASKS_LOTS,
+    P_BIDS_LOTS,
+    P_LOTS,
+    V_MARKETS,
+    Table,
+    Tables,
+)
 
-from .cohort import Cohort, Commands, Floats, Limits, join, within
-from .parameters import CohortParameters
-from .view import Bools, Ints, View
+from .account import (
+    account_equity_atoms,
+    best_ask_ticks,
+    is_called,
+    is_liquidated,
+    largest_lots,
+    lot_atoms,
+    position_row,
+)
+from .cohort import Cohort, Commands, Floats
+from .outbox import write_cancel_all, write_limit, write_market, write_use_cross
+from .parameters import CohortParameters, Numbers
+from .view import Ints, View
+
+# Besides the quotes: the choice of cross margin, a cancellation, an order that unwinds.
+OTHER_COMMANDS_MAX = 3
 
 # Traits, drawn once for each maker.
 TRAIT_WIDTH = 0
 TRAIT_SHADE = 1
+
+# What a maker remembers of its ladder in a market: first prices, and lots of both sides.
+Q_BID_TICKS, Q_ASK_TICKS, Q_BIDS_LOTS, Q_ASKS_LOTS = range(4)
 
 
 class MakerParameters(CohortParameters):
@@ -70,14 +99,6 @@ class MakerParameters(CohortParameters):
     """Share of the inventory sold or bought back at market at each waking under a margin call."""
 
 
-class Ladder(NamedTuple):
-    """Prices of quotes, one element per maker, in ticks."""
-
-    bid_ticks: Ints
-    ask_ticks: Ints
-    step_ticks: Ints
-
-
 class Maker(Cohort):
     """Replaces its ladder of post-only quotes when it traded or the price moved; withdraws in stress."""
 
@@ -98,112 +119,137 @@ class Maker(Cohort):
 
     def decide(self, view: View, wakers: Ints) -> Commands:
         """Return for each waker and market a cancellation and new quotes, or nothing."""
-        accounts = self.rows[wakers]
-        called = view.called(accounts) | view.distressed(accounts)
-        away = self._withdrawn(view, wakers, view.equity_atoms(accounts)) | called
-        has_orders = view.open_orders(accounts) > 0
         if "quoted" not in self.columns:  # the number of markets is not known before
             self.columns["quoted"] = np.zeros((self.n, view.markets, 4), dtype=np.int64)
-        parts = []
-        for each in range(view.markets):
-            market = np.full(len(wakers), each)
-            limits = self.limits(view, accounts, market, self.parameters.inventory_leverage)
-            parts.append(self.use_cross(wakers, market, limits.at))
-            parts.append(self._quote(view, wakers, market, limits, away, has_orders))
-            if called.any():
-                parts.append(self._unwind(wakers, market, limits, called))
-        return join(*parts)
+        per_market = 2 * self.parameters.levels + OTHER_COMMANDS_MAX
+        out = self.outbox(len(wakers) * view.markets * per_market)
+        return self.written(
+            decide_maker(
+                view.tables, self.numbers, self.weights, self.width, self.shade, self.columns["peak_equity_atoms"],
+                self.columns["away_until_s"], self.columns["quoted"], view.volatility_ppm, view.time_s, view.dt_s,
+                self.rows, wakers, out,
+            )
+        )  # fmt: skip
 
-    def ladder(self, view: View, wakers: Ints, market: Ints, inventory: Floats) -> Ladder:
-        """Return where each waker would quote with this inventory, from -1 (full short) to 1 (full long)."""
-        parameters = self.parameters
-        index, middle = view.index_ticks[market], view.mid_ticks[market]
-        worth = (middle + parameters.index_share * (index - middle)) * self.shade[wakers]
-        per_second = (view.volatility_ppm / np.sqrt(view.dt_s))[market]
-        excess = np.maximum(per_second / parameters.volatility_calm_ppm - 1.0, 0.0)
-        tick_per_ppm = worth * (1.0 + parameters.widening * excess) / 1e6
-        reservation = worth - inventory * parameters.skew_ppm * tick_per_ppm
-        half = parameters.half_spread_ppm * self.width[wakers] * tick_per_ppm
-        bid = np.floor(reservation - half).astype(np.int64)
-        ask = np.ceil(reservation + half).astype(np.int64)
-        # Post-only orders that would cross are refused: a maker stops one tick before the other side.
-        best_bid, best_ask = view.bid_ticks[market], view.ask_ticks[market]
-        bid = np.where(best_ask > 0, np.minimum(bid, best_ask - 1), bid)
-        ask = np.maximum(ask, best_bid + 1)
-        step = np.rint(parameters.level_step_ppm * self.width[wakers] * tick_per_ppm)
-        return Ladder(bid, ask, np.maximum(step, 1.0).astype(np.int64))
 
-    def _quote(
-        self, view: View, wakers: Ints, market: Ints, limits: Limits, away: Bools, has_orders: Bools
-    ) -> Commands:
-        """Return the cancellation of ladders that no longer stand right, and new ones for those not away."""
-        inventory = within(-1.0, limits.at.lots / np.maximum(limits.lots, 1), 1.0)
-        ladder = self.ladder(view, wakers, market, inventory)
-        quoted = self.columns["quoted"][wakers, market]
-        price_ticks = np.column_stack((ladder.bid_ticks, ladder.ask_ticks))
-        near = np.abs(price_ticks - quoted[:, :2]) * 1e6 <= self.parameters.requote_ppm * price_ticks
-        left = 1.0 - self.parameters.requote_share
-        full = (limits.at.bids_lots >= left * quoted[:, 2]) & (limits.at.asks_lots >= left * quoted[:, 3])
-        stands = near.all(axis=1) & full & ~away
-        cancels, quotes = has_orders & ~stands, ~stands & ~away
+@kernel
+def decide_maker(
+    t: Tables, numbers: Numbers, weights: Floats, widths: Floats, shades: Floats, peaks_atoms: Ints, until_s: Ints,
+    quoted: Ints, volatility_ppm: Floats, time_s: int, dt_s: int, rows: Ints, wakers: Ints, out: Table,
+) -> int:  # fmt: skip
+    """Write the commands of all wakers to `out` and return how many there are; modifies peaks, until and quoted."""
+    p = numbers[0]
+    row = 0
+    for i in range(wakers.shape[0]):
+        waker = wakers[i]
+        account = rows[waker]
+        stressed = is_called(t, account) or is_liquidated(t, account)
+        away = _withdraws(t, p, account, waker, peaks_atoms, until_s, time_s) or stressed
+        for market in range(t.venue[V_MARKETS]):
+            row = write_use_cross(t, out, row, account, market)
+            largest = largest_lots(t, account, market, p["inventory_leverage"])
+            per_second = volatility_ppm[market] / np.sqrt(float(dt_s))
+            row = _quote(
+                t, p, weights, widths[waker], shades[waker], per_second, largest, waker, account, market, away,
+                quoted, out, row,
+            )  # fmt: skip
+            if stressed:
+                held = t.positions[position_row(t, account, market), P_LOTS]
+                lots = int(np.ceil(abs(held) * p["unwind_share"]))
+                row = write_market(out, row, account, market, -1 if held > 0 else 1, lots, FLAG_REDUCE_ONLY)
+    return row
 
-        bids = self._side(view, market, limits, inventory, 1, ladder.bid_ticks, ladder.step_ticks)
-        asks = self._side(view, market, limits, inventory, -1, ladder.ask_ticks, ladder.step_ticks)
-        new = np.column_stack((price_ticks, bids[1].sum(axis=1), asks[1].sum(axis=1)))
-        self.columns["quoted"][wakers[quotes], market[quotes]] = new[quotes]
-        return join(
-            self.cancel_all(wakers[cancels], market[cancels]),
-            self._posts(wakers[quotes], market[quotes], 1, bids[0][quotes], bids[1][quotes]),
-            self._posts(wakers[quotes], market[quotes], -1, asks[0][quotes], asks[1][quotes]),
-        )
 
-    def _side(
-        self,
-        view: View,
-        market: Ints,
-        limits: Limits,
-        inventory: Floats,
-        side: int,
-        first_ticks: Ints,
-        step_ticks: Ints,
-    ) -> tuple[Ints, Ints]:
-        """Return prices and lots of one side, both (makers, levels); no lots outside the collar."""
-        parameters = self.parameters
-        level = np.arange(parameters.levels)
-        price = first_ticks[:, np.newaxis] - side * step_ticks[:, np.newaxis] * level
-        equity = np.maximum(limits.at.equity_atoms, 0)
-        wanted = parameters.quote_leverage * equity / (limits.at.lot_atoms * view.markets)
-        # Own orders are cancelled first; the side that reduces the inventory may always do so.
-        room = np.maximum(limits.lots - side * limits.at.lots, 0)
-        total = np.minimum(wanted, room) * (1.0 - np.maximum(side * inventory, 0.0))
-        lots = (total[:, np.newaxis] * self.weights).astype(np.int64)
-        inside = view.inside_collar(market[:, np.newaxis], price)
-        return price, np.where(inside, lots, 0)
+@kernel
+def _withdraws(t: Tables, p: Numbers, account: int, waker: int, peaks_atoms: Ints, until_s: Ints, time_s: int) -> bool:
+    """Say whether a maker stays away, and note a new peak of equity or a new withdrawal."""
+    equity = account_equity_atoms(t, account)
+    peak = max(peaks_atoms[waker], equity)
+    if until_s[waker] <= time_s and equity < (1.0 - p["drawdown_share"]) * peak:
+        until_s[waker] = time_s + int(p["pause_s"])
+        peak = equity
+    peaks_atoms[waker] = peak
+    return until_s[waker] > time_s
 
-    def _posts(self, wakers: Ints, market: Ints, side: int, price_ticks: Ints, lots: Ints) -> Commands:
-        orders = batch(
-            lots.size,
-            account=np.repeat(self.rows[wakers], self.parameters.levels),
-            market=np.repeat(market, self.parameters.levels),
-            kind=Kind.LIMIT,
-            side=side,
-            lots=lots.ravel(),
-            price_ticks=price_ticks.ravel(),
-            flags=FLAG_POST_ONLY,
-        )
-        return orders[orders[:, C_LOTS] > 0]
 
-    def _withdrawn(self, view: View, wakers: Ints, equity_atoms: Ints) -> Bools:
-        """Say who stays away, and note new peaks of equity and new withdrawals."""
-        peak = np.maximum(self.columns["peak_equity_atoms"][wakers], equity_atoms)
-        until_s = self.columns["away_until_s"][wakers]
-        breaks = (until_s <= view.time_s) & (equity_atoms < (1.0 - self.parameters.drawdown_share) * peak)
-        until_s = np.where(breaks, view.time_s + int(self.parameters.pause_s), until_s)
-        self.columns["peak_equity_atoms"][wakers] = np.where(breaks, equity_atoms, peak)
-        self.columns["away_until_s"][wakers] = until_s
-        return until_s > view.time_s
+@kernel
+def _quote(
+    t: Tables, p: Numbers, weights: Floats, width: float, shade: float, volatility_ppm: float, largest: int,
+    waker: int, account: int, market: int, away: bool, quoted: Ints, out: Table, row: int,
+) -> int:  # fmt: skip
+    """Write the cancellation of a ladder that no longer stands right, and a new one unless the maker is away."""
+    place = position_row(t, account, market)
+    held = t.positions[place, P_LOTS]
+    inventory = min(max(-1.0, held / max(largest, 1)), 1.0)
+    bid, ask, step = _ladder(t, p, width, shade, volatility_ppm, inventory, market)
+    left = 1.0 - p["requote_share"]
+    stands = (
+        not away
+        and abs(bid - quoted[waker, market, Q_BID_TICKS]) * 1e6 <= p["requote_ppm"] * bid
+        and abs(ask - quoted[waker, market, Q_ASK_TICKS]) * 1e6 <= p["requote_ppm"] * ask
+        and t.positions[place, P_BIDS_LOTS] >= left * quoted[waker, market, Q_BIDS_LOTS]
+        and t.positions[place, P_ASKS_LOTS] >= left * quoted[waker, market, Q_ASKS_LOTS]
+    )
+    if stands:
+        return row
+    if t.accounts[account, A_ORDERS] > 0:
+        row = write_cancel_all(out, row, account, market)
+    if away:
+        return row
+    first = row
+    row = _side(t, p, weights, largest, held, inventory, account, market, 1, bid, step, out, row)
+    asks = row
+    row = _side(t, p, weights, largest, held, inventory, account, market, -1, ask, step, out, row)
+    quoted[waker, market, Q_BID_TICKS] = bid
+    quoted[waker, market, Q_ASK_TICKS] = ask
+    quoted[waker, market, Q_BIDS_LOTS] = _lots_written(out, first, asks)
+    quoted[waker, market, Q_ASKS_LOTS] = _lots_written(out, asks, row)
+    return row
 
-    def _unwind(self, wakers: Ints, market: Ints, limits: Limits, called: Bools) -> Commands:
-        held = limits.at.lots
-        lots = np.where(called, np.ceil(np.abs(held) * self.parameters.unwind_share), 0)
-        return self.market(wakers, market, -np.sign(held), lots, reduce_only=True)
+
+@kernel
+def _lots_written(out: Table, first: int, last: int) -> int:
+    """Return the lots of commands first .. last - 1."""
+    lots = 0
+    for row in range(first, last):
+        lots += out[row, C_LOTS]
+    return lots
+
+
+@kernel
+def _ladder(
+    t: Tables, p: Numbers, width: float, shade: float, volatility_ppm: float, inventory: float, market: int
+) -> tuple[int, int, int]:
+    """Return first bid, first ask and step of a maker with this inventory, from -1 (full short) to 1 (full long)."""
+    index, mark = t.markets[market, M_INDEX_TICKS], t.markets[market, M_MARK_TICKS]
+    best_bid, best_ask = t.markets[market, M_BEST_BID], best_ask_ticks(t, market)
+    middle = (best_bid + best_ask) // 2 if best_bid > 0 and best_ask > 0 else mark
+    worth = (middle + p["index_share"] * (index - middle)) * shade
+    excess = max(volatility_ppm / p["volatility_calm_ppm"] - 1.0, 0.0)
+    tick_per_ppm = worth * (1.0 + p["widening"] * excess) / 1e6
+    reservation = worth - inventory * p["skew_ppm"] * tick_per_ppm
+    half = p["half_spread_ppm"] * width * tick_per_ppm
+    bid, ask = int(np.floor(reservation - half)), int(np.ceil(reservation + half))
+    # Post-only orders that would cross are refused: a maker stops one tick before the other side.
+    if best_ask > 0:
+        bid = min(bid, best_ask - 1)
+    step = max(np.rint(p["level_step_ppm"] * width * tick_per_ppm), 1.0)
+    return bid, max(ask, best_bid + 1), int(step)
+
+
+@kernel
+def _side(
+    t: Tables, p: Numbers, weights: Floats, largest: int, held: int, inventory: float, account: int, market: int,
+    side: int, first_ticks: int, step_ticks: int, out: Table, row: int,
+) -> int:  # fmt: skip
+    """Write the quotes of one side; those outside the collar are left out."""
+    equity = max(account_equity_atoms(t, account), 0)
+    wanted = p["quote_leverage"] * equity / (lot_atoms(t, market) * t.venue[V_MARKETS])
+    # Own orders are cancelled first; the side that reduces the inventory may always do so.
+    room = max(largest - side * held, 0)
+    total = min(wanted, float(room)) * (1.0 - max(side * inventory, 0.0))
+    for level in range(weights.shape[0]):
+        price = first_ticks - side * step_ticks * level
+        if t.markets[market, M_COLLAR_LOW] <= price <= t.markets[market, M_COLLAR_HIGH]:
+            row = write_limit(out, row, account, market, side, int(total * weights[level]), price, FLAG_POST_ONLY)
+    return row

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-import numpy as np
 from pydantic import Field, model_validator
 
-from delever.engine.commands import C_KIND, C_LOTS, Kind, batch
+from delever.engine.kernel import kernel
+from delever.engine.tables import (
+    A_ORDERS,
+    M_BEST_BID,
+    M_COLLAR_HIGH,
+    M_COLLAR_LOW,
+    M_MARK_TICKS,
+    P_LOTS,
+    Table,
+    Tables,
+)
 
-from .cohort import Cohort, Commands, join, within
+from .account import account_equity_atoms, best_ask_ticks, largest_lots, lot_atoms, position_row, room_lots
+from .cohort import Cohort, Commands, Floats
+from .draw_kernels import DRAW_STRIDE, Words, pick_market, trader_word, uniform_of
 from .draws import Stream
-from .parameters import CohortParameters
-from .quantiles import exponential, power_law
+from .outbox import write_cancel_all, write_limit, write_market, write_use_cross
+from .parameters import CohortParameters, Numbers
+from .quantiles import element, exponential, power_law
 from .view import Ints, View
 
-# As plain integers: an enum in an array expression is slow.
-LIMIT, MARKET, CANCEL_ALL = int(Kind.LIMIT), int(Kind.MARKET), int(Kind.CANCEL_ALL)
+CHOICE = int(Stream.CHOICE)
+COMMANDS_MAX = 2
 
 
 class NoiseParameters(CohortParameters):
@@ -58,42 +70,66 @@ class Noise(Cohort):
     def prepare(self) -> None:
         """Make the tables of sizes and distances."""
         parameters = self.parameters
-        self.size = exponential()
+        self.size = exponential().values
         self.distance_ppm = power_law(
             parameters.distance_scale_ppm, parameters.distance_exponent, parameters.distance_max_ppm
-        )
+        ).values
 
     def decide(self, view: View, wakers: Ints) -> Commands:
         """Return at most one order or cancellation for each waker."""
-        parameters = self.parameters
-        accounts, market = self.rows[wakers], self.pick_market(view, wakers)
-        choice, towards, size, distance = self.uniforms(Stream.CHOICE, wakers, 4)
+        out = self.outbox(len(wakers) * COMMANDS_MAX)
+        return self.written(
+            decide_noise(
+                view.tables, self.numbers, self.size, self.distance_ppm, self.roots, self.rows, self.keys,
+                self.wakings, wakers, out,
+            )
+        )  # fmt: skip
 
-        limits = self.limits(view, accounts, market, parameters.leverage)
-        fullness = within(-1.0, limits.at.lots / np.maximum(limits.lots, 1), 1.0)
-        side = np.where(towards < 0.5 - 0.5 * fullness, 1, -1)
-        value = parameters.order_share * self.size(size) * limits.at.equity_atoms
-        lots = np.minimum((value / limits.at.lot_atoms).astype(np.int64), limits.room_lots(side))
 
-        mark = view.mark_ticks[market]
-        bid, ask = view.bid_ticks[market], view.ask_ticks[market]
-        opposite = np.where(side > 0, ask, bid)
-        beyond = 1 + (self.distance_ppm(distance) * mark / 1e6).astype(np.int64)
-        price = np.where(opposite > 0, opposite, mark + side) - side * beyond
+@kernel
+def decide_noise(
+    t: Tables, numbers: Numbers, sizes: Floats, distances_ppm: Floats, roots: Words, rows: Ints, keys: Ints,
+    wakings: Ints, wakers: Ints, out: Table,
+) -> int:  # fmt: skip
+    """Write the commands of all wakers to `out` and return how many there are."""
+    row = 0
+    for i in range(wakers.shape[0]):
+        waker = wakers[i]
+        key, waking = keys[waker], wakings[waker]
+        market = pick_market(t, roots, key, waking)
+        word = trader_word(roots[CHOICE], key)
+        row = write_use_cross(t, out, row, rows[waker], market)
+        row = _act(t, numbers[0], sizes, distances_ppm, word, waking, rows[waker], market, out, row)
+    return row
 
-        at_market = choice < parameters.market_share
-        cancels = choice >= 1.0 - parameters.cancel_share
-        cancels |= ~at_market & (view.open_orders(accounts) >= parameters.orders_max)
-        possible = np.where(at_market, opposite > 0, view.inside_collar(market, price))
-        kind = np.where(at_market, MARKET, LIMIT)
-        commands = batch(
-            len(wakers),
-            account=accounts,
-            market=market,
-            kind=np.where(cancels, CANCEL_ALL, kind),
-            side=side,
-            lots=np.where(possible, lots, 0),
-            price_ticks=np.where(at_market, 0, price),
-        )
-        acts = (commands[:, C_LOTS] > 0) | (commands[:, C_KIND] == CANCEL_ALL)
-        return join(self.use_cross(wakers, market, limits.at), commands[acts])
+
+@kernel
+def _act(
+    t: Tables, p: Numbers, sizes: Floats, distances_ppm: Floats, word: int, waking: int, account: int, market: int,
+    out: Table, row: int,
+) -> int:  # fmt: skip
+    """Write what one trader does: draw 0 chooses, 1 gives the side, 2 the size, 3 the distance."""
+    choice = uniform_of(word, waking)
+    at_market = choice < p["market_share"]
+    cancels = choice >= 1.0 - p["cancel_share"]
+    if cancels or (not at_market and t.accounts[account, A_ORDERS] >= p["orders_max"]):
+        return write_cancel_all(out, row, account, market)
+    largest = largest_lots(t, account, market, p["leverage"])
+    held = t.positions[position_row(t, account, market), P_LOTS]
+    fullness = min(max(-1.0, held / max(largest, 1)), 1.0)
+    side = 1 if uniform_of(word, waking + DRAW_STRIDE) < 0.5 - 0.5 * fullness else -1
+    size = element(sizes, uniform_of(word, waking + 2 * DRAW_STRIDE))
+    value = p["order_share"] * size * account_equity_atoms(t, account)
+    lots = min(int(value / lot_atoms(t, market)), room_lots(t, account, market, side, largest))
+
+    bid, ask = t.markets[market, M_BEST_BID], best_ask_ticks(t, market)
+    opposite = ask if side > 0 else bid
+    if at_market:
+        return write_market(out, row, account, market, side, lots if opposite > 0 else 0, 0)
+    mark = t.markets[market, M_MARK_TICKS]
+    distance_ppm = element(distances_ppm, uniform_of(word, waking + 3 * DRAW_STRIDE))
+    beyond = 1 + int(distance_ppm * mark / 1e6)
+    price = (opposite if opposite > 0 else mark + side) - side * beyond
+    if not t.markets[market, M_COLLAR_LOW] <= price <= t.markets[market, M_COLLAR_HIGH]:
+        return row
+    return write_limit(out, row, account, market, side, lots, price, 0)

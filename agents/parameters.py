@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Numbers = NDArray[Any]
+"""All single numbers of a behaviour as a structured array of one element: what its kernels read."""
 
 # The largest deposit a venue takes is 2^53 atoms (R-O9), a little more than 9 billion quote units.
 WEALTH_QUOTE_MAX = 9_000_000_000.0
@@ -40,3 +45,13 @@ class CohortParameters(BaseModel):
                 f"wealth_quote_median x wealth_ratio_max must be at most {WEALTH_QUOTE_MAX:.0f} (got {largest:.0f})"
             )
         return self
+
+    def record(self) -> Numbers:
+        """Return all single numbers as a structured array of one element, fields by name: what kernels read."""
+        kinds = {float: np.float64, int: np.int64}
+        fields = type(self).model_fields
+        single = [(name, kinds[field.annotation]) for name, field in fields.items() if field.annotation in kinds]
+        record = np.zeros(1, dtype=single)
+        for name, _ in single:
+            record[name] = getattr(self, name)
+        return record

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from delever.engine.kernel import kernel
+
 from .elementary import exp, log, normal_quantile
 
 Floats = NDArray[np.float64]
@@ -59,3 +61,9 @@ def menu(values: Sequence[float], weights: Sequence[float]) -> Quantiles:
     share = np.cumsum(np.asarray(weights, dtype=np.float64)[order])
     chosen = np.searchsorted(share / share[-1], _probabilities(), side="left")
     return Quantiles(rising[chosen])
+
+
+@kernel
+def element(values: Floats, uniform: float) -> float:
+    """Return the value of a table that a uniform number in (0, 1) reads, in kernels."""
+    return values[int(uniform * VALUES)]

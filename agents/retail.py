@@ -15,14 +15,49 @@ from typing import Literal
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
-from delever.engine.commands import Kind, batch
+from delever.engine.commands import FLAG_REDUCE_ONLY, Kind
+from delever.engine.kernel import kernel
 from delever.engine.rules.base import PPM
+from delever.engine.tables import (
+    A_ORDERS,
+    M_BEST_BID,
+    M_MARK_TICKS,
+    M_MULTIPLIER_ATOMS,
+    M_PRICE_MAX_TICKS,
+    P_COST_ATOMS,
+    P_ISOLATED,
+    P_LOTS,
+    V_ISOLATED_ALLOWED,
+    Table,
+    Tables,
+)
 
-from .cohort import MARGIN_USED_MAX, Cohort, Commands, Floats, Limits, join, within
+from .account import (
+    MARGIN_USED_MAX,
+    account_equity_atoms,
+    account_free_atoms,
+    account_maintenance_atoms,
+    best_ask_ticks,
+    is_called,
+    largest_lots,
+    lot_atoms,
+    mark_before_ticks,
+    position_row,
+    room_lots,
+)
+from .cohort import Cohort, Commands, Floats
+from .draw_kernels import Words, pick_market, uniform
 from .draws import Stream
-from .parameters import CohortParameters
-from .quantiles import menu
-from .view import Bools, Ints, View
+from .outbox import write_amount, write_cancel_all, write_market, write_stop, write_take_profit
+from .parameters import CohortParameters, Numbers
+from .quantiles import element, menu
+from .view import Ints, View
+
+CHOICE, LEVERAGE, STOP = int(Stream.CHOICE), int(Stream.LEVERAGE), int(Stream.STOP)
+DEPOSIT, MOVE_MARGIN = int(Kind.DEPOSIT), int(Kind.MOVE_MARGIN)
+SET_LEVERAGE, SET_MODE = int(Kind.SET_LEVERAGE), int(Kind.SET_MODE)
+# A cancellation, the choice of isolated margin and of leverage, an order, its stop-loss and its take-profit.
+COMMANDS_MAX = 6
 
 # Traits, drawn once for each trader.
 TRAIT_STOP = 0
@@ -36,6 +71,29 @@ DISTANCE_MAX = 0.5
 HERD_MAX = 0.3
 # Less than this fraction of the position is not worth adding.
 SMALLEST_ADD = 20
+
+# What a trader is, for life. Whole numbers are 0 or 1.
+CHARACTER = np.dtype(
+    [
+        ("caution", np.float64),
+        ("sets_stop", np.int64),
+        ("takes_profit", np.int64),
+        ("isolates", np.int64),
+        ("tops_up", np.int64),
+        ("reduces", np.int64),
+    ]
+)
+# What a trader remembers: leverage of the running or the last position, and how often it was added to; 1 after the
+# first waking; equity at the last opening; money kept outside the venue.
+MEMORY = np.dtype(
+    [
+        ("leverage", np.float64),
+        ("adds", np.int64),
+        ("looked", np.int64),
+        ("opening_equity_atoms", np.int64),
+        ("reserve_atoms", np.int64),
+    ]
+)
 
 
 class RetailParameters(CohortParameters):
@@ -135,168 +193,207 @@ class Retail(Cohort):
     def prepare(self) -> None:
         """Draw what is fixed for life, and make the columns."""
         parameters = self.parameters
-        self.menu = menu(parameters.leverages, parameters.leverage_weights)
+        self.menu = menu(parameters.leverages, parameters.leverage_weights).values
         deposit = self.initial_deposit_atoms()
         richer = np.maximum(deposit / (parameters.wealth_quote_median * PPM), 1.0)
-        self.caution = np.sqrt(np.sqrt(richer))
-        self.sets_stop = self.trait(TRAIT_STOP) < parameters.stop_share
-        self.takes_profit = self.trait(TRAIT_PROFIT) < parameters.profit_share
-        self.isolates = self.trait(TRAIT_ISOLATED) < parameters.isolated_share
         answer = self.trait(TRAIT_ANSWER)
-        self.tops_up = answer < parameters.top_up_share
-        self.reduces = ~self.tops_up & (answer < parameters.top_up_share + parameters.reduce_share)
-        self.columns = {
-            "leverage": np.ones(self.n),  # of the running or the last position
-            "adds": np.zeros(self.n, dtype=np.int64),  # to the running position
-            "looked": np.zeros(self.n, dtype=np.int64),  # 1 after the first waking
-            "opening_equity_atoms": deposit,
-            "reserve_atoms": (deposit * parameters.reserve_ratio).astype(np.int64),
-        }
+        self.character = np.zeros(self.n, dtype=CHARACTER)
+        self.character["caution"] = np.sqrt(np.sqrt(richer))
+        self.character["sets_stop"] = self.trait(TRAIT_STOP) < parameters.stop_share
+        self.character["takes_profit"] = self.trait(TRAIT_PROFIT) < parameters.profit_share
+        self.character["isolates"] = self.trait(TRAIT_ISOLATED) < parameters.isolated_share
+        self.character["tops_up"] = answer < parameters.top_up_share
+        self.character["reduces"] = (answer >= parameters.top_up_share) & (
+            answer < parameters.top_up_share + parameters.reduce_share
+        )
+        memory = np.zeros(self.n, dtype=MEMORY)
+        memory["leverage"] = 1.0
+        memory["opening_equity_atoms"] = deposit
+        memory["reserve_atoms"] = (deposit * parameters.reserve_ratio).astype(np.int64)
+        self.columns = {"memory": memory}
 
     def decide(self, view: View, wakers: Ints) -> Commands:
         """Return what the few who act want; most wakers look and do nothing."""
-        parameters = self.parameters
-        accounts, market = self.rows[wakers], self.pick_market(view, wakers)
-        choice, towards = self.uniforms(Stream.CHOICE, wakers, 2)
-        lots = view.lots(accounts, market)
-        holds, called = lots != 0, view.called(accounts)
+        out = self.outbox(len(wakers) * COMMANDS_MAX)
+        return self.written(
+            decide_retail(
+                view.tables, self.numbers, self.menu, self.character, self.columns["memory"], view.mark_history,
+                view.dt_s, self.roots, self.rows, self.keys, self.wakings, wakers, out,
+            )
+        )  # fmt: skip
 
-        before = self.columns["opening_equity_atoms"][wakers]
-        ruined = view.equity_atoms(accounts) < parameters.ruin_share * before
-        eager = parameters.open_share * np.where(ruined, parameters.return_share, 1.0)
-        eager = np.where(self.columns["looked"][wakers] == 0, parameters.start_share, eager)
-        self.columns["looked"][wakers] = 1
-        opens = ~holds & ~called & (choice < eager)
-        closes = holds & ~called & (choice < parameters.close_share)
-        entry = view.average_entry_ticks(accounts, market)
-        gain_ppm = (view.mark_ticks[market] - entry) * np.sign(lots) * 1e6
-        adds = holds & ~called & ~closes & (gain_ppm >= parameters.add_step_ppm * entry)
-        adds &= self.columns["adds"][wakers] < parameters.adds_max
-        # A stop or take-profit that has lost its position would hit the next one.
-        tidies = (closes | ~holds) & (view.open_orders(accounts) > 0)
 
-        parts = [self.cancel_all(wakers[tidies], market[tidies])] if tidies.any() else []
-        if called.any():
-            parts.append(self._answer_call(view, wakers[called], market[called]))
-        if closes.any():
-            side, size = -np.sign(lots[closes]), np.abs(lots[closes])
-            parts.append(self.market(wakers[closes], market[closes], side, size, reduce_only=True))
-        if opens.any():
-            parts.append(self._open(view, wakers[opens], market[opens], towards[opens]))
-        if adds.any():
-            parts.append(self._add(view, wakers[adds], market[adds]))
-        return join(*parts)
+@kernel
+def decide_retail(
+    t: Tables, numbers: Numbers, leverages: Floats, characters: Numbers, memories: Numbers, mark_history: Ints,
+    dt_s: int, roots: Words, rows: Ints, keys: Ints, wakings: Ints, wakers: Ints, out: Table,
+) -> int:  # fmt: skip
+    """Write the commands of all wakers to `out` and return how many there are; modifies `memories`."""
+    p = numbers[0]
+    horizon_steps = int(p["herd_horizon_s"] / dt_s)
+    row = 0
+    for i in range(wakers.shape[0]):
+        waker = wakers[i]
+        account, key, waking = rows[waker], keys[waker], wakings[waker]
+        character, memory = characters[waker], memories[waker]
+        market = pick_market(t, roots, key, waking)
+        choice = uniform(roots, CHOICE, key, waking, 0)
+        lots = t.positions[position_row(t, account, market), P_LOTS]
+        first_time = memory["looked"] == 0
+        memory["looked"] = 1
+        if is_called(t, account):
+            # A stop or take-profit that has lost its position would hit the next one.
+            row = row if lots != 0 else _tidy(t, account, market, out, row)
+            row = _answer_call(t, p, character, memory, account, market, lots, out, row)
+        elif lots == 0:
+            row = _tidy(t, account, market, out, row)
+            if choice < _eagerness(t, p, memory, account, first_time):
+                before = mark_before_ticks(t, mark_history, horizon_steps, market)
+                row = _open(t, p, leverages, character, memory, before, roots, account, market, key, waking, out, row)
+        elif choice < p["close_share"]:
+            row = _tidy(t, account, market, out, row)
+            row = write_market(out, row, account, market, -1 if lots > 0 else 1, abs(lots), FLAG_REDUCE_ONLY)
+        elif memory["adds"] < p["adds_max"] and _gains(t, p, account, market, lots):
+            row = _add(t, p, character, memory, roots, account, market, key, waking, out, row)
+    return row
 
-    def _open(self, view: View, wakers: Ints, market: Ints, towards: Floats) -> Commands:
-        parameters = self.parameters
-        accounts = self.rows[wakers]
-        chosen = np.maximum(self.menu(self.uniform(Stream.LEVERAGE, wakers)) / self.caution[wakers], 1.0)
-        was_isolated = view.isolated(accounts, market)
-        isolated = was_isolated | (self.isolates[wakers] & view.isolated_allowed)
-        stake = self._stake(wakers, isolated)
-        leverage = chosen * stake
 
-        mark = view.mark_ticks[market]
-        before = view.mark_before_ticks(int(parameters.herd_horizon_s / view.dt_s), market)
-        herd = within(-HERD_MAX, parameters.herd_share * 100.0 * (mark - before) / before, HERD_MAX)
-        side = np.where(towards < parameters.long_share + herd, 1, -1)
-        limits = self.limits(view, accounts, market, leverage)
-        wanted = np.minimum(limits.room_lots(side), np.ceil(limits.lots * parameters.first_share))
-        lots = self._executable(view, market, side, wanted, limits)
-        opens = lots > 0
-        self.columns["leverage"][wakers[opens]] = leverage[opens]
-        self.columns["adds"][wakers[opens]] = 0
-        self.columns["opening_equity_atoms"][wakers[opens]] = limits.at.equity_atoms[opens]
+@kernel
+def _tidy(t: Tables, account: int, market: int, out: Table, row: int) -> int:
+    """Write the cancelling of what orders there are."""
+    return write_cancel_all(out, row, account, market) if t.accounts[account, A_ORDERS] > 0 else row
 
-        sets_up = isolated & opens
-        return join(
-            self._isolate(wakers[sets_up], market[sets_up], was_isolated[sets_up], chosen[sets_up]),
-            self.market(wakers, market, side, lots),
-            self._protect(view, wakers, market, side, lots, limits.at.equity_atoms * stake),
-        )
 
-    def _add(self, view: View, wakers: Ints, market: Ints) -> Commands:
-        accounts = self.rows[wakers]
-        limits = self.limits(view, accounts, market, self.columns["leverage"][wakers])
-        held, side = np.abs(limits.at.lots), np.sign(limits.at.lots)
-        wanted = np.ceil(limits.room_lots(side) * self.parameters.add_share)
-        isolated = view.isolated(accounts, market)
-        stake = self._stake(wakers, isolated)
-        if isolated.any():
-            # The profit in a pocket is equity, but only what is outside it can margin more.
-            outside = np.maximum(view.free_collateral_atoms(accounts), 0) * MARGIN_USED_MAX
-            payable = outside * self.columns["leverage"][wakers] / (stake * limits.at.lot_atoms)
-            wanted = np.where(isolated, np.minimum(wanted, payable), wanted)
-        more = self._executable(view, market, side, wanted, limits)
-        more = np.where(more * SMALLEST_ADD >= held, more, 0)
-        after = np.where(more > 0, held + more, 0)
-        margin_atoms = limits.at.equity_atoms * stake
-        self.columns["adds"][wakers] += more > 0
-        renews = (more > 0) & (view.open_orders(accounts) > 0)
-        return join(
-            self.cancel_all(wakers[renews], market[renews]),
-            self.market(wakers, market, side, more),
-            self._protect(view, wakers, market, side, after, margin_atoms),
-        )
+@kernel
+def _eagerness(t: Tables, p: Numbers, memory: Numbers, account: int, first_time: bool) -> float:
+    """Return the probability of opening a position now."""
+    if first_time:
+        return p["start_share"]
+    ruined = account_equity_atoms(t, account) < p["ruin_share"] * memory["opening_equity_atoms"]
+    return p["open_share"] * (p["return_share"] if ruined else 1.0)
 
-    def _answer_call(self, view: View, wakers: Ints, market: Ints) -> Commands:
-        accounts = self.rows[wakers]
-        lots = view.lots(accounts, market)
-        halves = np.where(self.reduces[wakers], -(-np.abs(lots) // 2), 0)
-        reducing = self.market(wakers, market, -np.sign(lots), halves, reduce_only=True)
 
-        # A pocket is filled from the cross unit, the cross unit from outside.
-        isolated = view.isolated(accounts, market) & (lots != 0)
-        free = np.maximum(view.free_collateral_atoms(accounts), 0)
-        need = view.maintenance_atoms(accounts) * self.parameters.top_up_ratio - view.equity_atoms(accounts)
-        reserve = self.columns["reserve_atoms"][wakers]
-        amount = np.where(isolated, free // 2, np.minimum(reserve, np.ceil(need).astype(np.int64)))
-        pays = self.tops_up[wakers] & (amount > 0)
-        self.columns["reserve_atoms"][wakers] = np.where(pays & ~isolated, reserve - amount, reserve)
-        paying = batch(
-            int(pays.sum()),
-            account=accounts[pays],
-            market=market[pays],
-            kind=np.where(isolated[pays], Kind.MOVE_MARGIN, Kind.DEPOSIT),
-            amount=amount[pays],
-        )
-        return join(reducing, paying)
+@kernel
+def _gains(t: Tables, p: Numbers, account: int, market: int, lots: int) -> bool:
+    """Say whether the mark is far enough on the right side of the average entry to add to the position."""
+    row = position_row(t, account, market)
+    entry = abs(t.positions[row, P_COST_ATOMS]) // (abs(lots) * t.markets[market, M_MULTIPLIER_ATOMS])
+    gain_ppm = (t.markets[market, M_MARK_TICKS] - entry) * (1 if lots > 0 else -1) * 1e6
+    return gain_ppm >= p["add_step_ppm"] * entry
 
-    def _isolate(self, wakers: Ints, market: Ints, already: Bools, leverage: Floats) -> Commands:
-        """Return the choice of isolated margin, where it is not made already, and of leverage."""
-        accounts, count = self.rows[wakers], len(wakers)
-        mode = batch(count, account=accounts, market=market, kind=Kind.SET_MODE, amount=1)
-        rate_ppm = np.minimum(np.ceil(PPM / leverage), PPM)
-        rate = batch(count, account=accounts, market=market, kind=Kind.SET_LEVERAGE, amount=rate_ppm)
-        return join(mode[~already], rate)
 
-    def _executable(self, view: View, market: Ints, side: Ints, lots: Floats, limits: Limits) -> Ints:
-        """Return the lots of market orders: at most `order_quote_max`, none if the other side is empty."""
-        largest = np.maximum(self.parameters.order_quote_max * PPM / limits.at.lot_atoms, 1.0)
-        opposite = np.where(side > 0, view.ask_ticks[market], view.bid_ticks[market])
-        return np.where(opposite > 0, np.minimum(lots, largest), 0.0).astype(np.int64)
+@kernel
+def _open(
+    t: Tables, p: Numbers, leverages: Floats, character: Numbers, memory: Numbers, before_ticks: int, roots: Words,
+    account: int, market: int, key: int, waking: int, out: Table, row: int,
+) -> int:  # fmt: skip
+    """Write the opening of a position: the choice of margin, the order, its protection."""
+    chosen = max(element(leverages, uniform(roots, LEVERAGE, key, waking, 0)) / character["caution"], 1.0)
+    was_isolated = t.positions[position_row(t, account, market), P_ISOLATED] != 0
+    isolated = was_isolated or (character["isolates"] != 0 and t.venue[V_ISOLATED_ALLOWED] != 0)
+    stake = _stake(p, character, isolated)
+    leverage = chosen * stake
 
-    def _stake(self, wakers: Ints, isolated: Bools) -> Floats:
-        """Return the share of equity behind a full position: all of it, unless the market is isolated."""
-        pocket = np.where(self.isolates[wakers], self.parameters.isolated_stake, MARGIN_USED_MAX)
-        return np.where(isolated, pocket, 1.0)
+    move = t.markets[market, M_MARK_TICKS] - before_ticks
+    herd = min(max(-HERD_MAX, p["herd_share"] * 100.0 * move / before_ticks), HERD_MAX)
+    side = 1 if uniform(roots, CHOICE, key, waking, 1) < p["long_share"] + herd else -1
+    largest = largest_lots(t, account, market, leverage)
+    wanted = min(float(room_lots(t, account, market, side, largest)), np.ceil(largest * p["first_share"]))
+    lots = _executable_lots(t, p, market, side, wanted)
+    if lots == 0:
+        return row
+    equity = account_equity_atoms(t, account)
+    memory["leverage"] = leverage
+    memory["adds"] = 0
+    memory["opening_equity_atoms"] = equity
+    if isolated:
+        if not was_isolated:
+            row = write_amount(out, row, account, market, SET_MODE, 1)
+        row = write_amount(out, row, account, market, SET_LEVERAGE, int(min(np.ceil(PPM / chosen), float(PPM))))
+    row = write_market(out, row, account, market, side, lots, 0)
+    return _protect(t, p, character, roots, account, market, key, waking, side, lots, equity * stake, out, row)
 
-    def _protect(
-        self, view: View, wakers: Ints, market: Ints, side: Ints, lots: Ints, margin_atoms: Floats
-    ) -> Commands:
-        """Return stop-losses and take-profits for positions of `lots`, at distances set by their margin."""
-        parameters = self.parameters
-        mark = view.mark_ticks[market]
-        value = np.maximum(lots * view.lot_atoms[market], 1)
-        margin = within(0.0, margin_atoms / value, DISTANCE_MAX)
-        low, high = self.uniforms(Stream.STOP, wakers, 2)
-        loss = margin * (parameters.stop_min + (parameters.stop_max - parameters.stop_min) * low)
-        gain = margin * (parameters.profit_min + (parameters.profit_max - parameters.profit_min) * high)
-        stop = np.rint(mark * (1.0 - side * loss)).astype(np.int64)
-        goal = np.rint(mark * (1.0 + side * np.minimum(gain, DISTANCE_MAX))).astype(np.int64)
-        highest = view.price_max_ticks[market] - 1
-        stop, goal = np.minimum(stop, highest), np.minimum(goal, highest)
-        return join(
-            self.stop(wakers, market, -side, np.where(self.sets_stop[wakers], lots, 0), stop),
-            self.take_profit(wakers, market, -side, np.where(self.takes_profit[wakers], lots, 0), goal),
-        )
+
+@kernel
+def _add(
+    t: Tables, p: Numbers, character: Numbers, memory: Numbers, roots: Words, account: int, market: int, key: int,
+    waking: int, out: Table, row: int,
+) -> int:  # fmt: skip
+    """Write an order that adds to a winning position, and new protection for the whole."""
+    place = position_row(t, account, market)
+    held, side = abs(t.positions[place, P_LOTS]), 1 if t.positions[place, P_LOTS] > 0 else -1
+    isolated = t.positions[place, P_ISOLATED] != 0
+    stake = _stake(p, character, isolated)
+    largest = largest_lots(t, account, market, memory["leverage"])
+    wanted = np.ceil(room_lots(t, account, market, side, largest) * p["add_share"])
+    if isolated:
+        # The profit in a pocket is equity, but only what is outside it can margin more.
+        outside = max(account_free_atoms(t, account), 0) * MARGIN_USED_MAX
+        wanted = min(wanted, outside * memory["leverage"] / (stake * lot_atoms(t, market)))
+    more = _executable_lots(t, p, market, side, wanted)
+    if more == 0 or more * SMALLEST_ADD < held:
+        return row
+    memory["adds"] += 1
+    row = _tidy(t, account, market, out, row)
+    row = write_market(out, row, account, market, side, more, 0)
+    margin = account_equity_atoms(t, account) * stake
+    return _protect(t, p, character, roots, account, market, key, waking, side, held + more, margin, out, row)
+
+
+@kernel
+def _answer_call(
+    t: Tables, p: Numbers, character: Numbers, memory: Numbers, account: int, market: int, lots: int, out: Table,
+    row: int,
+) -> int:  # fmt: skip
+    """Write what the trader does about a margin call: halve the position, or pay, or nothing."""
+    if character["reduces"]:
+        return write_market(out, row, account, market, -1 if lots > 0 else 1, (abs(lots) + 1) // 2, FLAG_REDUCE_ONLY)
+    if not character["tops_up"]:
+        return row
+    # A pocket is filled from the cross unit, the cross unit from outside.
+    if lots != 0 and t.positions[position_row(t, account, market), P_ISOLATED]:
+        amount = max(account_free_atoms(t, account), 0) // 2
+        return write_amount(out, row, account, market, MOVE_MARGIN, amount) if amount > 0 else row
+    need = account_maintenance_atoms(t, account) * p["top_up_ratio"] - account_equity_atoms(t, account)
+    amount = min(memory["reserve_atoms"], int(np.ceil(need)))
+    if amount <= 0:
+        return row
+    memory["reserve_atoms"] -= amount
+    return write_amount(out, row, account, market, DEPOSIT, amount)
+
+
+@kernel
+def _executable_lots(t: Tables, p: Numbers, market: int, side: int, lots: float) -> int:
+    """Return the lots of a market order: at most `order_quote_max`, none if the other side is empty."""
+    opposite = best_ask_ticks(t, market) if side > 0 else t.markets[market, M_BEST_BID]
+    largest = max(p["order_quote_max"] * PPM / lot_atoms(t, market), 1.0)
+    return int(min(lots, largest)) if opposite > 0 else 0
+
+
+@kernel
+def _stake(p: Numbers, character: Numbers, isolated: bool) -> float:
+    """Return the share of equity behind a full position: all of it, unless the market is isolated."""
+    if not isolated:
+        return 1.0
+    return p["isolated_stake"] if character["isolates"] else MARGIN_USED_MAX
+
+
+@kernel
+def _protect(
+    t: Tables, p: Numbers, character: Numbers, roots: Words, account: int, market: int, key: int, waking: int,
+    side: int, lots: int, margin_atoms: float, out: Table, row: int,
+) -> int:  # fmt: skip
+    """Write a stop-loss and a take-profit for a position of `lots`, at distances set by its margin."""
+    mark, highest = t.markets[market, M_MARK_TICKS], t.markets[market, M_PRICE_MAX_TICKS] - 1
+    margin = min(max(0.0, margin_atoms / max(lots * lot_atoms(t, market), 1)), DISTANCE_MAX)
+    if character["sets_stop"]:
+        low = uniform(roots, STOP, key, waking, 0)
+        loss = margin * (p["stop_min"] + (p["stop_max"] - p["stop_min"]) * low)
+        trigger = min(int(np.rint(mark * (1.0 - side * loss))), highest)
+        row = write_stop(out, row, account, market, -side, lots, trigger)
+    if character["takes_profit"]:
+        high = uniform(roots, STOP, key, waking, 1)
+        gain = margin * (p["profit_min"] + (p["profit_max"] - p["profit_min"]) * high)
+        trigger = min(int(np.rint(mark * (1.0 + side * min(gain, DISTANCE_MAX)))), highest)
+        row = write_take_profit(out, row, account, market, -side, lots, trigger)
+    return row

@@ -5,10 +5,18 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field, model_validator
 
-from .cohort import Cohort, Commands, Floats, join
+from delever.engine.kernel import kernel
+from delever.engine.tables import M_BEST_BID, M_MARK_TICKS, P_LOTS, Table, Tables
+
+from .account import best_ask_ticks, is_called, largest_lots, mark_before_ticks, position_row
+from .cohort import Cohort, Commands, Floats
+from .draw_kernels import Words, pick_market
 from .elementary import exp, log
-from .parameters import CohortParameters
+from .outbox import write_market, write_use_cross
+from .parameters import CohortParameters, Numbers
 from .view import Ints, View
+
+COMMANDS_MAX = 2
 
 # Traits, drawn once for each trader.
 TRAIT_HORIZON = 0
@@ -74,33 +82,63 @@ class Trend(Cohort):
 
     def decide(self, view: View, wakers: Ints) -> Commands:
         """Return at most one market order for each waker."""
-        parameters = self.parameters
-        accounts, market = self.rows[wakers], self.pick_market(view, wakers)
-        strength = self.strength(view, wakers, market)
-        limits = self.limits(view, accounts, market, self.leverage[wakers])
-        held = limits.at.lots
+        out = self.outbox(len(wakers) * COMMANDS_MAX)
+        return self.written(
+            decide_trend(
+                view.tables, self.numbers, self.horizon_s, self.threshold, self.leverage, view.mark_history,
+                view.volatility_ppm, view.dt_s, self.roots, self.rows, self.keys, self.wakings, wakers, out,
+            )
+        )  # fmt: skip
 
-        joins = np.abs(strength) >= 1.0
-        # A move that has ended, or turned, is left.
-        leaves = strength * np.sign(held) < parameters.exit_share
-        target = np.where(joins, np.sign(strength).astype(np.int64) * limits.lots, np.where(leaves, 0, held))
-        target = np.where(view.called(accounts), np.sign(held) * (np.abs(held) // 2), target)
-        change = target - held
-        side = np.where(change > 0, 1, -1)
-        step = np.maximum((limits.lots * parameters.order_share).astype(np.int64), 1)
-        lots = np.where(change * side * 20 >= limits.lots, np.minimum(change * side, step), 0)
 
-        opposite = np.where(side > 0, view.ask_ticks[market], view.bid_ticks[market])
-        orders = self.market(wakers, market, side, np.where(opposite > 0, lots, 0))
-        return join(self.use_cross(wakers, market, limits.at), orders)
+@kernel
+def decide_trend(
+    t: Tables, numbers: Numbers, horizons_s: Floats, thresholds: Floats, leverages: Floats, mark_history: Ints,
+    volatility_ppm: Floats, dt_s: int, roots: Words, rows: Ints, keys: Ints, wakings: Ints, wakers: Ints, out: Table,
+) -> int:  # fmt: skip
+    """Write the commands of all wakers to `out` and return how many there are."""
+    p = numbers[0]
+    row = 0
+    for i in range(wakers.shape[0]):
+        waker = wakers[i]
+        market = pick_market(t, roots, keys[waker], wakings[waker])
+        move_ppm, usual_ppm = _move(t, p, mark_history, volatility_ppm, market, horizons_s[waker], dt_s)
+        strength = move_ppm / (usual_ppm * thresholds[waker])
+        row = _act(t, p, strength, leverages[waker], rows[waker], market, out, row)
+    return row
 
-    def strength(self, view: View, wakers: Ints, market: Ints) -> Floats:
-        """Return the move of the mark over each waker's horizon in units of its threshold, signed."""
-        horizon_s = self.horizon_s[wakers]
-        steps = np.maximum(horizon_s / view.dt_s, 1.0).astype(np.int64)
-        before = view.mark_before_ticks(steps, market)
-        move_ppm = (view.mark_ticks[market] - before) * 1e6 / before
-        floor_ppm = self.parameters.volatility_floor_ppm
-        per_second = np.maximum(view.volatility_ppm / np.sqrt(view.dt_s), floor_ppm)
-        usual_ppm = SD_PER_MEAN_ABSOLUTE * per_second[market] * np.sqrt(horizon_s)
-        return move_ppm / (usual_ppm * self.threshold[wakers])
+
+@kernel
+def _move(
+    t: Tables, p: Numbers, mark_history: Ints, volatility_ppm: Floats, market: int, horizon_s: float, dt_s: int
+) -> tuple[float, float]:
+    """Return the move of the mark over a horizon, and the standard deviation of such moves."""
+    mark = t.markets[market, M_MARK_TICKS]
+    before = mark_before_ticks(t, mark_history, int(max(horizon_s / dt_s, 1.0)), market)
+    per_second = max(volatility_ppm[market] / np.sqrt(float(dt_s)), p["volatility_floor_ppm"])
+    return (mark - before) * 1e6 / before, SD_PER_MEAN_ABSOLUTE * per_second * np.sqrt(horizon_s)
+
+
+@kernel
+def _act(
+    t: Tables, p: Numbers, strength: float, leverage: float, account: int, market: int, out: Table, row: int
+) -> int:
+    """Write what one trader does about a move of `strength` thresholds."""
+    held = t.positions[position_row(t, account, market), P_LOTS]
+    direction = 1 if held > 0 else -1 if held < 0 else 0
+    largest = largest_lots(t, account, market, leverage)
+    row = write_use_cross(t, out, row, account, market)
+    target = held
+    if is_called(t, account):
+        target = direction * (abs(held) // 2)
+    elif abs(strength) >= 1.0:
+        target = largest if strength > 0 else -largest
+    elif strength * direction < p["exit_share"]:
+        target = 0  # a move that has ended, or turned, is left
+    side = 1 if target > held else -1
+    change = abs(target - held)
+    opposite = best_ask_ticks(t, market) if side > 0 else t.markets[market, M_BEST_BID]
+    if opposite == 0 or change * 20 < largest:
+        return row
+    step = max(int(largest * p["order_share"]), 1)
+    return write_market(out, row, account, market, side, min(change, step), 0)

@@ -11,11 +11,30 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
-from .cohort import Cohort, Commands, join, within
+from delever.engine.commands import FLAG_REDUCE_ONLY
+from delever.engine.kernel import kernel
+from delever.engine.tables import (
+    A_ORDERS,
+    M_COLLAR_HIGH,
+    M_COLLAR_LOW,
+    M_INDEX_TICKS,
+    M_MARK_TICKS,
+    P_LOTS,
+    Table,
+    Tables,
+)
+
+from .account import is_called, largest_lots, position_row
+from .cohort import Cohort, Commands, Floats
+from .draw_kernels import Words, pick_market, uniform
 from .draws import Stream
-from .parameters import CohortParameters
-from .quantiles import standard_normal
+from .outbox import write_cancel_all, write_limit, write_market, write_use_cross
+from .parameters import CohortParameters, Numbers
+from .quantiles import element, standard_normal
 from .view import Ints, View
+
+VALUE = int(Stream.VALUE)
+COMMANDS_MAX = 3
 
 # Traits, drawn once for each trader.
 TRAIT_BELIEF = 0
@@ -60,42 +79,65 @@ class Value(Cohort):
     def prepare(self) -> None:
         """Draw what is fixed for life."""
         parameters = self.parameters
-        self.normal_table = standard_normal()
-        self.belief = 1.0 + self.normal_table(self.trait(TRAIT_BELIEF)) * parameters.belief_sd_ppm / 1e6
+        normal = standard_normal()
+        self.normal = normal.values
+        self.belief = 1.0 + normal(self.trait(TRAIT_BELIEF)) * parameters.belief_sd_ppm / 1e6
         span = parameters.patience_max - parameters.patience_min
         self.way = parameters.patience_min + span * self.trait(TRAIT_PATIENCE)
         self.pace = min(1.0, parameters.mean_interval_s / parameters.horizon_s)
 
     def decide(self, view: View, wakers: Ints) -> Commands:
         """Return the cancellation of the old order, if there is one, and at most one new order per waker."""
-        parameters = self.parameters
-        accounts, market = self.rows[wakers], self.pick_market(view, wakers)
-        error = self.normal_table(self.uniform(Stream.VALUE, wakers)) * parameters.noise_sd_ppm / 1e6
-        worth = view.index_ticks[market] * (self.belief[wakers] + error)
-        mark = view.mark_ticks[market]
-        gap_ppm = (worth - mark) * 1e6 / mark
+        out = self.outbox(len(wakers) * COMMANDS_MAX)
+        return self.written(
+            decide_value(
+                view.tables, self.numbers, self.normal, self.belief, self.way, self.pace, self.roots, self.rows,
+                self.keys, self.wakings, wakers, out,
+            )
+        )  # fmt: skip
 
-        limits = self.limits(view, accounts, market, parameters.leverage)
-        # The old order is cancelled first, so that the position alone counts.
-        held = limits.at.lots
-        target = (within(-1.0, gap_ppm / parameters.full_ppm, 1.0) * limits.lots).astype(np.int64)
+
+@kernel
+def decide_value(
+    t: Tables, numbers: Numbers, normal: Floats, beliefs: Floats, ways: Floats, pace: float, roots: Words,
+    rows: Ints, keys: Ints, wakings: Ints, wakers: Ints, out: Table,
+) -> int:  # fmt: skip
+    """Write the commands of all wakers to `out` and return how many there are."""
+    p = numbers[0]
+    row = 0
+    for i in range(wakers.shape[0]):
+        waker = wakers[i]
+        key, waking = keys[waker], wakings[waker]
+        market = pick_market(t, roots, key, waking)
+        error = element(normal, uniform(roots, VALUE, key, waking, 0)) * p["noise_sd_ppm"] / 1e6
+        worth = t.markets[market, M_INDEX_TICKS] * (beliefs[waker] + error)
+        row = _act(t, p, worth, ways[waker], pace, rows[waker], market, out, row)
+    return row
+
+
+@kernel
+def _act(
+    t: Tables, p: Numbers, worth: float, way: float, pace: float, account: int, market: int, out: Table, row: int
+) -> int:
+    """Write what one trader does who believes the contract to be worth so many ticks."""
+    mark = t.markets[market, M_MARK_TICKS]
+    held = t.positions[position_row(t, account, market), P_LOTS]
+    row = write_use_cross(t, out, row, account, market)
+    # The old order is cancelled first, so that the position alone counts.
+    if t.accounts[account, A_ORDERS] > 0:
+        row = write_cancel_all(out, row, account, market)
+    if is_called(t, account):
+        rest = abs(held) // 2
+        return write_market(out, row, account, market, -1 if held > 0 else 1, abs(held) - rest, FLAG_REDUCE_ONLY)
+    gap_ppm = (worth - mark) * 1e6 / mark
+    largest = largest_lots(t, account, market, p["leverage"])
+    target = int(min(max(-1.0, gap_ppm / p["full_ppm"]), 1.0) * largest)
+    if abs(gap_ppm) < p["threshold_ppm"]:
         # Inside the threshold a position may shrink but not grow.
-        near = np.abs(gap_ppm) < parameters.threshold_ppm
-        target = np.where(near, within(np.minimum(held, 0), target, np.maximum(held, 0)), target)
-        called = view.called(accounts)
-        target = np.where(called, np.sign(held) * (np.abs(held) // 2), target)
-
-        side = np.where(target > held, 1, -1)
-        change = np.abs(target - held)
-        worthwhile = change * parameters.steps_max >= limits.lots
-        lots = np.where(worthwhile, np.ceil(change * self.pace), 0.0).astype(np.int64)
-        price = np.rint(mark + self.way[wakers] * (worth - mark)).astype(np.int64)
-        price = within(view.collar_low[market], price, view.collar_high[market])
-
-        old = view.open_orders(accounts) > 0
-        return join(
-            self.use_cross(wakers, market, limits.at),
-            self.cancel_all(wakers[old], market[old]),
-            self.limit(wakers, market, side, np.where(called, 0, lots), price),
-            self.market(wakers, market, side, np.where(called, change, 0), reduce_only=True),
-        )
+        target = min(max(min(held, 0), target), max(held, 0))
+    change = abs(target - held)
+    if change * p["steps_max"] < largest:
+        return row
+    price = int(np.rint(mark + way * (worth - mark)))
+    price = min(max(t.markets[market, M_COLLAR_LOW], price), t.markets[market, M_COLLAR_HIGH])
+    return write_limit(out, row, account, market, 1 if target > held else -1, int(np.ceil(change * pace)), price, 0)

@@ -233,7 +233,7 @@ def test_retail_adds_to_a_winner_and_not_to_a_loser(side: int) -> None:
         winning = trader < 200
         board.hold(trader, side * 800, entry=MARK - side * (300 if winning else -300))
     cohort = make(Retail, 400, close_share=0.0, stop_share=0.0, profit_share=0.0)
-    cohort.columns["leverage"][:] = 5.0
+    cohort.columns["memory"]["leverage"][:] = 5.0
     orders = cohort.decide(board.view(), everybody(cohort))
     assert set(orders[:, C_ACCOUNT]) == set(range(200))
     assert (orders[:, C_SIDE] == side).all()
@@ -285,7 +285,7 @@ def test_retail_pays_from_a_reserve_that_ends() -> None:
         board.hold(trader, 3_000)
         board.call(trader)
     cohort = make(Retail, 50, top_up_share=1.0, reduce_share=0.0, isolated_share=0.0, reserve_ratio=0.5)
-    start = cohort.columns["reserve_atoms"].copy()
+    start = cohort.columns["memory"]["reserve_atoms"].copy()
     paid = np.zeros(50, dtype=np.int64)
     for _ in range(1_000):
         deposits = cohort.decide(board.view(), everybody(cohort))
@@ -304,7 +304,7 @@ def test_retail_chooses_isolated_margin_and_its_leverage_before_it_opens() -> No
     assert one[:, C_KIND].tolist() == [Kind.SET_MODE, Kind.SET_LEVERAGE, Kind.MARKET]
     assert one[:2, C_AMOUNT].tolist() == [1, 125_000]
     never = Board(100, rules=RuleSet(margin=Margin(isolated_allowed=False)))
-    cohort.columns["looked"][:] = 0
+    cohort.columns["memory"]["looked"][:] = 0
     assert set(cohort.decide(never.view(), everybody(cohort))[:, C_KIND]) == {Kind.MARKET}
 
 
@@ -323,13 +323,13 @@ def test_retail_fills_a_pocket_from_its_own_cross_unit() -> None:
 def test_retail_that_is_ruined_rarely_returns_and_with_what_remains() -> None:
     board = Board(4_000, equity_lots=10)
     cohort = make(Retail, 4_000, open_share=1.0, return_share=0.25, ruin_share=0.4, isolated_share=0.0)
-    cohort.columns["looked"][:] = 1
-    cohort.columns["opening_equity_atoms"][:] = np.where(np.arange(4_000) < 2_000, 100 * LOT, 20 * LOT)
+    cohort.columns["memory"]["looked"][:] = 1
+    cohort.columns["memory"]["opening_equity_atoms"][:] = np.where(np.arange(4_000) < 2_000, 100 * LOT, 20 * LOT)
     orders = of_kind(cohort.decide(board.view(), everybody(cohort)), Kind.MARKET)
     assert (orders[:, C_ACCOUNT] >= 2_000).sum() == 2_000
     returned = orders[orders[:, C_ACCOUNT] < 2_000, C_ACCOUNT]
     assert len(returned) == pytest.approx(500, abs=60)
-    assert (cohort.columns["opening_equity_atoms"][returned] == 10 * LOT).all()
+    assert (cohort.columns["memory"]["opening_equity_atoms"][returned] == 10 * LOT).all()
 
 
 def test_retail_tidies_up_what_a_closed_position_left_behind() -> None:

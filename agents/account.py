@@ -1,0 +1,152 @@
+"""What kernels of traders read of one account: the scalar side of `View`, to the same numbers."""
+
+from __future__ import annotations
+
+from delever.engine.kernel import kernel
+from delever.engine.ledger import balance_atoms
+from delever.engine.margin import exposure_lots, maintenance_atoms, tier_of, unrealised_atoms
+from delever.engine.tables import (
+    FLAG_NOTICE,
+    M_BEST_ASK,
+    M_MARK_TICKS,
+    M_MULTIPLIER_ATOMS,
+    M_PRICE_MAX_TICKS,
+    NONE,
+    P_ASKS_LOTS,
+    P_BIDS_LOTS,
+    P_INITIAL_PPM,
+    P_ISOLATED,
+    P_LOTS,
+    TIER_INITIAL_PPM,
+    U_FLAGS,
+    U_SINCE_STEP,
+    V_LOTS_MAX,
+    V_MARKETS,
+    V_POCKETS_AT,
+    Table,
+    Tables,
+)
+from delever.engine.units import PPM, ppm_up
+
+# Margin that is left free when an order is sized: for fees, and for prices that move before it arrives.
+MARGIN_USED_MAX = 0.9
+
+
+@kernel
+def position_row(t: Tables, account: int, market: int) -> int:
+    """Return the row of a position in `positions`."""
+    return account * t.venue[V_MARKETS] + market
+
+
+@kernel
+def lot_atoms(t: Tables, market: int) -> int:
+    """Return the value of one lot at the mark."""
+    return t.markets[market, M_MULTIPLIER_ATOMS] * t.markets[market, M_MARK_TICKS]
+
+
+@kernel
+def best_ask_ticks(t: Tables, market: int) -> int:
+    """Return the best ask, 0 if nothing is offered."""
+    ask = t.markets[market, M_BEST_ASK]
+    return ask if ask < t.markets[market, M_PRICE_MAX_TICKS] else 0
+
+
+@kernel
+def mark_before_ticks(t: Tables, mark_history: Table, steps: int, market: int) -> int:
+    """Return the mark so many steps before the newest, or the oldest; the mark if none is."""
+    count = mark_history.shape[0]
+    if count == 0:
+        return t.markets[market, M_MARK_TICKS]
+    return mark_history[max(count - 1 - steps, 0), market]
+
+
+@kernel
+def account_equity_atoms(t: Tables, account: int) -> int:
+    """Return the money of the whole account, pockets included, and the unrealised profit of all its positions."""
+    venue = t.venue
+    equity = balance_atoms(t, account)
+    for market in range(venue[V_MARKETS]):
+        equity += unrealised_atoms(t, account, market)
+        if venue[V_POCKETS_AT] != NONE:
+            equity += balance_atoms(t, venue[V_POCKETS_AT] + position_row(t, account, market))
+    return equity
+
+
+@kernel
+def account_maintenance_atoms(t: Tables, account: int) -> int:
+    """Return the maintenance margin of all positions of the account."""
+    need = 0
+    for market in range(t.venue[V_MARKETS]):
+        lots = t.positions[position_row(t, account, market), P_LOTS]
+        need += maintenance_atoms(t, market, lots, t.markets[market, M_MARK_TICKS])
+    return need
+
+
+@kernel
+def account_initial_atoms(t: Tables, account: int, market: int, lots: int) -> int:
+    """Return the initial margin of |lots| in a market, rounded up whatever the venue does."""
+    value = abs(lots) * lot_atoms(t, market)
+    own = t.positions[position_row(t, account, market), P_INITIAL_PPM]
+    return ppm_up(value, max(own, t.tiers[tier_of(t, market, value), TIER_INITIAL_PPM]))
+
+
+@kernel
+def account_free_atoms(t: Tables, account: int) -> int:
+    """Return what the cross unit has above the initial margin of positions and resting orders."""
+    free = balance_atoms(t, account)
+    for market in range(t.venue[V_MARKETS]):
+        row = position_row(t, account, market)
+        exposed = account_initial_atoms(t, account, market, exposure_lots(t, account, market, 0, 0))
+        if t.positions[row, P_ISOLATED]:
+            free -= max(0, exposed - account_initial_atoms(t, account, market, t.positions[row, P_LOTS]))
+        else:
+            free += unrealised_atoms(t, account, market) - exposed
+    return free
+
+
+@kernel
+def is_called(t: Tables, account: int) -> bool:
+    """Say whether a margin call stands on the cross unit or on any pocket."""
+    called = t.units[account, U_FLAGS] & FLAG_NOTICE != 0
+    if t.venue[V_POCKETS_AT] != NONE:
+        for market in range(t.venue[V_MARKETS]):
+            pocket = t.venue[V_POCKETS_AT] + position_row(t, account, market)
+            called = called or t.units[pocket, U_FLAGS] & FLAG_NOTICE != 0
+    return called
+
+
+@kernel
+def is_liquidated(t: Tables, account: int) -> bool:
+    """Say whether the account has a distressed unit."""
+    found = t.units[account, U_SINCE_STEP] != NONE
+    if t.venue[V_POCKETS_AT] != NONE:
+        for market in range(t.venue[V_MARKETS]):
+            pocket = t.venue[V_POCKETS_AT] + position_row(t, account, market)
+            found = found or t.units[pocket, U_SINCE_STEP] != NONE
+    return found
+
+
+@kernel
+def largest_lots(t: Tables, account: int, market: int, leverage: float) -> int:
+    """Return the largest position the account may build in a market: see `Cohort.limits`."""
+    here = lot_atoms(t, market)
+    value_elsewhere = 0
+    margin_elsewhere = 0
+    for other in range(t.venue[V_MARKETS]):
+        if other != market:
+            value_elsewhere += abs(t.positions[position_row(t, account, other), P_LOTS]) * lot_atoms(t, other)
+            margin_elsewhere += account_initial_atoms(t, account, other, exposure_lots(t, account, other, 0, 0))
+    equity = float(max(account_equity_atoms(t, account), 0))
+    value = max(leverage * equity - value_elsewhere, 0.0)
+    margin = max(MARGIN_USED_MAX * equity - margin_elsewhere, 0.0)
+    rate_ppm = t.tiers[tier_of(t, market, int(value)), TIER_INITIAL_PPM]
+    affordable = margin * PPM / rate_ppm
+    return min(int(min(value, affordable) / here), t.venue[V_LOTS_MAX])
+
+
+@kernel
+def room_lots(t: Tables, account: int, market: int, side: int, largest: int) -> int:
+    """Return how many lots may still be bought (side +1) or sold (-1) within `largest`, resting orders counted."""
+    row = position_row(t, account, market)
+    resting = t.positions[row, P_BIDS_LOTS] if side > 0 else t.positions[row, P_ASKS_LOTS]
+    return max(largest - side * t.positions[row, P_LOTS] - resting, 0)
