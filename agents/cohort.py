@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import multiprocessing
 from functools import cached_property
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +42,7 @@ multiprocessing.set_start_method(_START_METHOD, force=True)
 
 Commands = NDArray[np.int64]
 Floats = NDArray[np.float64]
-Columns = dict[str, NDArray[np.int64] | NDArray[np.float64]]
+Columns = dict[str, NDArray[Any]]
 NumberOrColumn = float | Ints | Floats
 
 NO_COMMANDS: Commands = np.zeros((0, COMMAND_COLUMNS), dtype=np.int64)
@@ -132,7 +132,7 @@ class Cohort(mesa.Agent):
 
     def restore(self, snapshot: Columns) -> None:
         """Take over a copy of the state in `snapshot`."""
-        self.wakings = snapshot["wakings"].astype(np.int64)
+        self.wakings[:] = snapshot["wakings"]
         self.columns = {name: column.copy() for name, column in snapshot.items() if name != "wakings"}
 
     # Draws. Keyed by (seed, stream, key of the trader, waking number) and by `draw`, the number of the draw.

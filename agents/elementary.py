@@ -8,8 +8,12 @@ an array. Relative errors stay below 1e-15 (log, exp) and 3e-15 (quantile).
 
 from __future__ import annotations
 
+from math import frexp
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from delever.engine.kernel import kernel
 
 Floats = NDArray[np.float64]
 
@@ -100,6 +104,32 @@ def log_unchecked(x: Floats) -> Floats:
     series += power * LN2_LOW
     series += power * LN2_HIGH
     return series
+
+
+# The constants of `log` as plain numbers, for kernels.
+SQRT_HALF = 0.70710678118654752440
+ATANH_NUMBERS = tuple(float(term) for term in ATANH_SERIES)
+LN2_HIGH_NUMBER, LN2_LOW_NUMBER = float(LN2_HIGH), float(LN2_LOW)
+
+
+@kernel
+def log_of(x: float) -> float:
+    """Return the natural logarithm of one number above 2.3e-308, in kernels: the bits of `log`."""
+    fraction, power = frexp(x)
+    if fraction < SQRT_HALF:
+        fraction *= 2.0
+        power -= 1
+    s = (fraction - 1.0) / (fraction + 1.0)
+    square = s * s
+    series = square * ATANH_NUMBERS[9]
+    for term in range(8, 0, -1):
+        series += ATANH_NUMBERS[term]
+        series *= square
+    series += ATANH_NUMBERS[0]
+    series *= s
+    series *= 2.0
+    series += power * LN2_LOW_NUMBER
+    return series + power * LN2_HIGH_NUMBER
 
 
 def exp(x: ArrayLike) -> Floats:

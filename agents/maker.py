@@ -40,7 +40,7 @@ from .account import (
 )
 from .cohort import Cohort, Commands, Floats
 from .outbox import write_cancel_all, write_limit, write_market, write_use_cross
-from .parameters import CohortParameters, Numbers
+from .parameters import CohortParameters, Numbers, Record
 from .view import Ints, View
 
 # Besides the quotes: the choice of cross margin, a cancellation, an order that unwinds.
@@ -161,7 +161,7 @@ def decide_maker(
 
 
 @kernel
-def _withdraws(t: Tables, p: Numbers, account: int, waker: int, peaks_atoms: Ints, until_s: Ints, time_s: int) -> bool:
+def _withdraws(t: Tables, p: Record, account: int, waker: int, peaks_atoms: Ints, until_s: Ints, time_s: int) -> bool:
     """Say whether a maker stays away, and note a new peak of equity or a new withdrawal."""
     equity = account_equity_atoms(t, account)
     peak = max(peaks_atoms[waker], equity)
@@ -174,7 +174,7 @@ def _withdraws(t: Tables, p: Numbers, account: int, waker: int, peaks_atoms: Int
 
 @kernel
 def _quote(
-    t: Tables, p: Numbers, weights: Floats, width: float, shade: float, volatility_ppm: float, largest: int,
+    t: Tables, p: Record, weights: Floats, width: float, shade: float, volatility_ppm: float, largest: int,
     waker: int, account: int, market: int, away: bool, quoted: Ints, out: Table, row: int,
 ) -> int:  # fmt: skip
     """Write the cancellation of a ladder that no longer stands right, and a new one unless the maker is away."""
@@ -218,7 +218,7 @@ def _lots_written(out: Table, first: int, last: int) -> int:
 
 @kernel
 def _ladder(
-    t: Tables, p: Numbers, width: float, shade: float, volatility_ppm: float, inventory: float, market: int
+    t: Tables, p: Record, width: float, shade: float, volatility_ppm: float, inventory: float, market: int
 ) -> tuple[int, int, int]:
     """Return first bid, first ask and step of a maker with this inventory, from -1 (full short) to 1 (full long)."""
     index, mark = t.markets[market, M_INDEX_TICKS], t.markets[market, M_MARK_TICKS]
@@ -239,7 +239,7 @@ def _ladder(
 
 @kernel
 def _side(
-    t: Tables, p: Numbers, weights: Floats, largest: int, held: int, inventory: float, account: int, market: int,
+    t: Tables, p: Record, weights: Floats, largest: int, held: int, inventory: float, account: int, market: int,
     side: int, first_ticks: int, step_ticks: int, out: Table, row: int,
 ) -> int:  # fmt: skip
     """Write the quotes of one side; those outside the collar are left out."""

@@ -21,7 +21,7 @@ from .cohort import Cohort, Commands, Floats
 from .draw_kernels import DRAW_STRIDE, Words, pick_market, trader_word, uniform_of
 from .draws import Stream
 from .outbox import write_cancel_all, write_limit, write_market, write_use_cross
-from .parameters import CohortParameters, Numbers
+from .parameters import CohortParameters, Numbers, Record
 from .quantiles import element, exponential, power_law
 from .view import Ints, View
 
@@ -105,7 +105,7 @@ def decide_noise(
 
 @kernel
 def _act(
-    t: Tables, p: Numbers, sizes: Floats, distances_ppm: Floats, word: int, waking: int, account: int, market: int,
+    t: Tables, p: Record, sizes: Floats, distances_ppm: Floats, word: int, waking: int, account: int, market: int,
     out: Table, row: int,
 ) -> int:  # fmt: skip
     """Write what one trader does: draw 0 chooses, 1 gives the side, 2 the size, 3 the distance."""

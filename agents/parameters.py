@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Numbers = NDArray[Any]
 """All single numbers of a behaviour as a structured array of one element: what its kernels read."""
+Record = Any
+"""An element of a structured array: its fields are read, and written, by name."""
 
 # The largest deposit a venue takes is 2^53 atoms (R-O9), a little more than 9 billion quote units.
 WEALTH_QUOTE_MAX = 9_000_000_000.0

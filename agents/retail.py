@@ -49,7 +49,7 @@ from .cohort import Cohort, Commands, Floats
 from .draw_kernels import Words, pick_market, uniform
 from .draws import Stream
 from .outbox import write_amount, write_cancel_all, write_market, write_stop, write_take_profit
-from .parameters import CohortParameters, Numbers
+from .parameters import CohortParameters, Numbers, Record
 from .quantiles import element, menu
 from .view import Ints, View
 
@@ -265,7 +265,7 @@ def _tidy(t: Tables, account: int, market: int, out: Table, row: int) -> int:
 
 
 @kernel
-def _eagerness(t: Tables, p: Numbers, memory: Numbers, account: int, first_time: bool) -> float:
+def _eagerness(t: Tables, p: Record, memory: Record, account: int, first_time: bool) -> float:
     """Return the probability of opening a position now."""
     if first_time:
         return p["start_share"]
@@ -274,7 +274,7 @@ def _eagerness(t: Tables, p: Numbers, memory: Numbers, account: int, first_time:
 
 
 @kernel
-def _gains(t: Tables, p: Numbers, account: int, market: int, lots: int) -> bool:
+def _gains(t: Tables, p: Record, account: int, market: int, lots: int) -> bool:
     """Say whether the mark is far enough on the right side of the average entry to add to the position."""
     row = position_row(t, account, market)
     entry = abs(t.positions[row, P_COST_ATOMS]) // (abs(lots) * t.markets[market, M_MULTIPLIER_ATOMS])
@@ -284,7 +284,7 @@ def _gains(t: Tables, p: Numbers, account: int, market: int, lots: int) -> bool:
 
 @kernel
 def _open(
-    t: Tables, p: Numbers, leverages: Floats, character: Numbers, memory: Numbers, before_ticks: int, roots: Words,
+    t: Tables, p: Record, leverages: Floats, character: Record, memory: Record, before_ticks: int, roots: Words,
     account: int, market: int, key: int, waking: int, out: Table, row: int,
 ) -> int:  # fmt: skip
     """Write the opening of a position: the choice of margin, the order, its protection."""
@@ -316,7 +316,7 @@ def _open(
 
 @kernel
 def _add(
-    t: Tables, p: Numbers, character: Numbers, memory: Numbers, roots: Words, account: int, market: int, key: int,
+    t: Tables, p: Record, character: Record, memory: Record, roots: Words, account: int, market: int, key: int,
     waking: int, out: Table, row: int,
 ) -> int:  # fmt: skip
     """Write an order that adds to a winning position, and new protection for the whole."""
@@ -342,7 +342,7 @@ def _add(
 
 @kernel
 def _answer_call(
-    t: Tables, p: Numbers, character: Numbers, memory: Numbers, account: int, market: int, lots: int, out: Table,
+    t: Tables, p: Record, character: Record, memory: Record, account: int, market: int, lots: int, out: Table,
     row: int,
 ) -> int:  # fmt: skip
     """Write what the trader does about a margin call: halve the position, or pay, or nothing."""
@@ -363,7 +363,7 @@ def _answer_call(
 
 
 @kernel
-def _executable_lots(t: Tables, p: Numbers, market: int, side: int, lots: float) -> int:
+def _executable_lots(t: Tables, p: Record, market: int, side: int, lots: float) -> int:
     """Return the lots of a market order: at most `order_quote_max`, none if the other side is empty."""
     opposite = best_ask_ticks(t, market) if side > 0 else t.markets[market, M_BEST_BID]
     largest = max(p["order_quote_max"] * PPM / lot_atoms(t, market), 1.0)
@@ -371,7 +371,7 @@ def _executable_lots(t: Tables, p: Numbers, market: int, side: int, lots: float)
 
 
 @kernel
-def _stake(p: Numbers, character: Numbers, isolated: bool) -> float:
+def _stake(p: Record, character: Record, isolated: bool) -> float:
     """Return the share of equity behind a full position: all of it, unless the market is isolated."""
     if not isolated:
         return 1.0
@@ -380,7 +380,7 @@ def _stake(p: Numbers, character: Numbers, isolated: bool) -> float:
 
 @kernel
 def _protect(
-    t: Tables, p: Numbers, character: Numbers, roots: Words, account: int, market: int, key: int, waking: int,
+    t: Tables, p: Record, character: Record, roots: Words, account: int, market: int, key: int, waking: int,
     side: int, lots: int, margin_atoms: float, out: Table, row: int,
 ) -> int:  # fmt: skip
     """Write a stop-loss and a take-profit for a position of `lots`, at distances set by its margin."""

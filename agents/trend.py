@@ -13,7 +13,7 @@ from .cohort import Cohort, Commands, Floats
 from .draw_kernels import Words, pick_market
 from .elementary import exp, log
 from .outbox import write_market, write_use_cross
-from .parameters import CohortParameters, Numbers
+from .parameters import CohortParameters, Numbers, Record
 from .view import Ints, View
 
 COMMANDS_MAX = 2
@@ -110,7 +110,7 @@ def decide_trend(
 
 @kernel
 def _move(
-    t: Tables, p: Numbers, mark_history: Ints, volatility_ppm: Floats, market: int, horizon_s: float, dt_s: int
+    t: Tables, p: Record, mark_history: Ints, volatility_ppm: Floats, market: int, horizon_s: float, dt_s: int
 ) -> tuple[float, float]:
     """Return the move of the mark over a horizon, and the standard deviation of such moves."""
     mark = t.markets[market, M_MARK_TICKS]
@@ -121,7 +121,7 @@ def _move(
 
 @kernel
 def _act(
-    t: Tables, p: Numbers, strength: float, leverage: float, account: int, market: int, out: Table, row: int
+    t: Tables, p: Record, strength: float, leverage: float, account: int, market: int, out: Table, row: int
 ) -> int:
     """Write what one trader does about a move of `strength` thresholds."""
     held = t.positions[position_row(t, account, market), P_LOTS]

@@ -29,7 +29,7 @@ from .cohort import Cohort, Commands, Floats
 from .draw_kernels import Words, pick_market, uniform
 from .draws import Stream
 from .outbox import write_cancel_all, write_limit, write_market, write_use_cross
-from .parameters import CohortParameters, Numbers
+from .parameters import CohortParameters, Numbers, Record
 from .quantiles import element, standard_normal
 from .view import Ints, View
 
@@ -80,7 +80,7 @@ class Value(Cohort):
         """Draw what is fixed for life."""
         parameters = self.parameters
         normal = standard_normal()
-        self.normal = normal.values
+        self.errors = normal.values
         self.belief = 1.0 + normal(self.trait(TRAIT_BELIEF)) * parameters.belief_sd_ppm / 1e6
         span = parameters.patience_max - parameters.patience_min
         self.way = parameters.patience_min + span * self.trait(TRAIT_PATIENCE)
@@ -91,7 +91,7 @@ class Value(Cohort):
         out = self.outbox(len(wakers) * COMMANDS_MAX)
         return self.written(
             decide_value(
-                view.tables, self.numbers, self.normal, self.belief, self.way, self.pace, self.roots, self.rows,
+                view.tables, self.numbers, self.errors, self.belief, self.way, self.pace, self.roots, self.rows,
                 self.keys, self.wakings, wakers, out,
             )
         )  # fmt: skip
@@ -99,7 +99,7 @@ class Value(Cohort):
 
 @kernel
 def decide_value(
-    t: Tables, numbers: Numbers, normal: Floats, beliefs: Floats, ways: Floats, pace: float, roots: Words,
+    t: Tables, numbers: Numbers, errors: Floats, beliefs: Floats, ways: Floats, pace: float, roots: Words,
     rows: Ints, keys: Ints, wakings: Ints, wakers: Ints, out: Table,
 ) -> int:  # fmt: skip
     """Write the commands of all wakers to `out` and return how many there are."""
@@ -109,7 +109,7 @@ def decide_value(
         waker = wakers[i]
         key, waking = keys[waker], wakings[waker]
         market = pick_market(t, roots, key, waking)
-        error = element(normal, uniform(roots, VALUE, key, waking, 0)) * p["noise_sd_ppm"] / 1e6
+        error = element(errors, uniform(roots, VALUE, key, waking, 0)) * p["noise_sd_ppm"] / 1e6
         worth = t.markets[market, M_INDEX_TICKS] * (beliefs[waker] + error)
         row = _act(t, p, worth, ways[waker], pace, rows[waker], market, out, row)
     return row
@@ -117,7 +117,7 @@ def decide_value(
 
 @kernel
 def _act(
-    t: Tables, p: Numbers, worth: float, way: float, pace: float, account: int, market: int, out: Table, row: int
+    t: Tables, p: Record, worth: float, way: float, pace: float, account: int, market: int, out: Table, row: int
 ) -> int:
     """Write what one trader does who believes the contract to be worth so many ticks."""
     mark = t.markets[market, M_MARK_TICKS]

@@ -8,10 +8,11 @@ account. Nothing is worked out for accounts nobody asks about.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from functools import cached_property
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from delever.engine.liquidation_price import liquidation_ticks_of
 from delever.engine.rules.base import PPM
@@ -57,7 +58,9 @@ from delever.engine.tables import (
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
 IntegerOrColumn = int | Ints
+Array = TypeVar("Array", bound=NDArray[Any])
 
 
 class Standing(NamedTuple):
@@ -86,13 +89,13 @@ class View:
         step: int,
         dt_s: int,
         mark_history: Ints,
-        volatility_ppm: ArrayLike,
+        volatility_ppm: Floats,
     ) -> None:
         """Look at `tables` at the start of `step`.
 
         `mark_history` holds the marks of the steps so far, (steps, M), newest last; `volatility_ppm` (M,) the
         moving average of the absolute change of the mark per step. Neither is copied, nor are the tables: the
-        view is good until the venue moves on.
+        view is good until the venue moves on. What is not asked for is not worked out.
         """
         self.step = step
         self.dt_s = dt_s
@@ -100,28 +103,96 @@ class View:
         self.rules = rules
         self.symbols = tuple(symbols)
         self.tables = tables  # the venue's own: for reading what no method answers
-        self._pockets_at = int(tables.venue[V_POCKETS_AT])
-        self.lots_max = int(tables.venue[V_LOTS_MAX])
-        self.isolated_allowed = bool(tables.venue[V_ISOLATED_ALLOWED])
-        column = _sealed(tables.markets.T.copy())
-        self._column = column
-        self.multiplier_atoms = column[M_MULTIPLIER_ATOMS]
-        self.price_max_ticks = column[M_PRICE_MAX_TICKS]
-        self.bid_ticks = column[M_BEST_BID]
-        best_ask = column[M_BEST_ASK]
-        self.ask_ticks = _sealed(best_ask * (best_ask < self.price_max_ticks))
-        self.last_ticks = column[M_LAST_TICKS]
-        self.mark_ticks = column[M_MARK_TICKS]
-        self.index_ticks = column[M_INDEX_TICKS]
-        self.funding_ppb = column[M_FUNDING_PPB]
-        self.collar_low = column[M_COLLAR_LOW]
-        self.collar_high = column[M_COLLAR_HIGH]
-        self.lot_atoms = _sealed(self.multiplier_atoms * self.mark_ticks)
-        first_tiers = _sealed(tables.tiers[column[M_TIERS]])
-        self.initial_ppm = first_tiers[:, TIER_INITIAL_PPM]
-        self.maintenance_ppm = first_tiers[:, TIER_MAINTENANCE_PPM]
         self.mark_history = _sealed(mark_history.view())
-        self.volatility_ppm = _sealed(np.asarray(volatility_ppm).view())
+        self.volatility_ppm = _sealed(volatility_ppm.view())
+
+    # Markets: arrays of length M.
+
+    @cached_property
+    def multiplier_atoms(self) -> Ints:
+        """Value of a lot per tick."""
+        return self._column(M_MULTIPLIER_ATOMS)
+
+    @cached_property
+    def price_max_ticks(self) -> Ints:
+        """First price that is too high."""
+        return self._column(M_PRICE_MAX_TICKS)
+
+    @cached_property
+    def bid_ticks(self) -> Ints:
+        """Best bid, 0 if there is none."""
+        return self._column(M_BEST_BID)
+
+    @cached_property
+    def ask_ticks(self) -> Ints:
+        """Best ask, 0 if there is none."""
+        best = self._column(M_BEST_ASK)
+        return _sealed(best * (best < self.price_max_ticks))
+
+    @cached_property
+    def last_ticks(self) -> Ints:
+        """Price of the last trade, 0 before the first."""
+        return self._column(M_LAST_TICKS)
+
+    @cached_property
+    def mark_ticks(self) -> Ints:
+        """Mark price."""
+        return self._column(M_MARK_TICKS)
+
+    @cached_property
+    def index_ticks(self) -> Ints:
+        """Index price."""
+        return self._column(M_INDEX_TICKS)
+
+    @cached_property
+    def funding_ppb(self) -> Ints:
+        """Rate of the last funding payment."""
+        return self._column(M_FUNDING_PPB)
+
+    @cached_property
+    def collar_low(self) -> Ints:
+        """Lowest admissible price."""
+        return self._column(M_COLLAR_LOW)
+
+    @cached_property
+    def collar_high(self) -> Ints:
+        """Highest admissible price."""
+        return self._column(M_COLLAR_HIGH)
+
+    @cached_property
+    def lot_atoms(self) -> Ints:
+        """Value of one lot at the mark."""
+        return _sealed(self.multiplier_atoms * self.mark_ticks)
+
+    @cached_property
+    def initial_ppm(self) -> Ints:
+        """Initial margin rate of the first tier."""
+        return self._first_tier(TIER_INITIAL_PPM)
+
+    @cached_property
+    def maintenance_ppm(self) -> Ints:
+        """Maintenance margin rate of the first tier."""
+        return self._first_tier(TIER_MAINTENANCE_PPM)
+
+    @cached_property
+    def lots_max(self) -> int:
+        """Largest position and order."""
+        return int(self.tables.venue[V_LOTS_MAX])
+
+    @cached_property
+    def isolated_allowed(self) -> bool:
+        """Whether a trader may choose isolated margin."""
+        return bool(self.tables.venue[V_ISOLATED_ALLOWED])
+
+    @cached_property
+    def _pockets_at(self) -> int:
+        return int(self.tables.venue[V_POCKETS_AT])
+
+    def _column(self, column: int) -> Ints:
+        return _sealed(self.tables.markets[:, column].copy())
+
+    def _first_tier(self, column: int) -> Ints:
+        return _sealed(self.tables.tiers[self.tables.markets[:, M_TIERS], column])
 
     @property
     def markets(self) -> int:
@@ -290,8 +361,8 @@ class View:
 
     def _tiers(self, market: int, value_atoms: Ints) -> Table:
         """Return the row of `tiers` that each value falls into (R-A1)."""
-        first = self._column[M_TIERS][market]
-        floors = self.tables.tiers[first : first + self._column[M_TIER_COUNT][market], TIER_FLOOR_ATOMS]
+        first = self.tables.markets[market, M_TIERS]
+        floors = self.tables.tiers[first : first + self.tables.markets[market, M_TIER_COUNT], TIER_FLOOR_ATOMS]
         return self.tables.tiers[first + np.searchsorted(floors, value_atoms, side="right") - 1]
 
     def _initial_atoms(self, position: Table, market: int, lots: Ints) -> Ints:
@@ -307,7 +378,7 @@ class View:
         return found
 
 
-def _sealed(array: Ints) -> Ints:
+def _sealed(array: Array) -> Array:
     array.setflags(write=False)
     return array
 

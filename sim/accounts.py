@@ -91,6 +91,11 @@ class Directory:
         """Places of the solo agents, in order."""
         return [place for place in self.places if not place.member.is_cohort]
 
+    @property
+    def cohorts_end(self) -> int:
+        """Number of traders in cohorts; solo agents have the numbers from there on."""
+        return max((place.last for place in self.cohorts), default=0)
+
     def backstops(self) -> list[int]:
         """Return the account rows of backstop providers, in the order in which the venue asks them."""
         return [
@@ -99,18 +104,6 @@ class Directory:
             if issubclass(place.member.behaviour, Backstop)
             for row in self.rows[place.first : place.last]
         ]
-
-    def hold(self, places: Sequence[Place], accounts: Integers) -> bool:
-        """Say whether all account rows belong to traders of `places`."""
-        if not len(accounts):
-            return True
-        if accounts.min() < 0 or accounts.max() >= self.accounts:
-            return False
-        traders = self.trader_of[accounts]
-        inside = np.zeros(len(traders), dtype=np.bool_)
-        for place in places:
-            inside |= (traders >= place.first) & (traders < place.last)
-        return bool(inside.all())
 
     def place_of_row(self) -> Integers:
         """Return for every account row the number of its place in `places`."""

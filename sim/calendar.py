@@ -1,31 +1,133 @@
 """Who wakes when: a calendar queue, in which a step costs what its wakers cost.
 
-Each step has a linked list of the traders who wake in it (`head[step]`, `next_trader[trader]`). A trader
-waits for one waking at a time: popped, they act, and are scheduled again. When the k-th waking comes depends
-only on the seed, the trader's key and k (`wake_gaps`), never on other traders or on what happened to this
-one.
+Each step has a linked list of the traders who wake in it (`head[step]`, `next_trader[trader]`). A trader waits for one
+waking at a time: popped, they act, and are put back for their next. When the k-th waking comes depends only on the
+seed, the trader's key and k, never on other traders or on what happened to this one.
 """
 
 from __future__ import annotations
 
+from math import ceil
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from delever.agents.draws import Stream, exponential
-from delever.agents.elementary import SMALLEST_NORMAL, log
+from delever.agents.draw_kernels import Words, stream_roots, uniform
+from delever.agents.draws import Stream
+from delever.agents.elementary import SMALLEST_NORMAL, log, log_of
 from delever.engine.kernel import kernel
 
 Integers = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 NONE = -1
+WAKE = int(Stream.WAKE)
+# Wakers are put in order by a bit for each of them, in words of so many; a bit of the storey above says which words.
+BITS = 32
+SHIFT = 5
 
 
-def wake_gaps(seed: int, keys: ArrayLike, k: ArrayLike, mean_steps: ArrayLike) -> Integers:
-    """Return for each trader the steps from waking k - 1 to waking k (from the start, for k = 0); at least 1.
+class Calendar:
+    """Wake-ups of n traders over steps 1 to `steps`.
 
-    An exponential time rounded up to whole steps; its rate is set so that the mean is `mean_steps` (>= 1)
-    exactly. `keys`, `k` and `mean_steps` broadcast together. Raises a ValueError if a mean is below 1 or not
-    finite.
+    A trader is a number from 0 to n - 1; `keys` (n, all different) are their lasting identities. Numbers that follow
+    one another form groups: group g is `bounds[g]` .. `bounds[g + 1]` - 1. `wakings` (n,) counts how often each has
+    woken. Wakings after the last step are remembered and never come.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        keys: ArrayLike,
+        mean_steps: ArrayLike,
+        steps: int,
+        *,
+        bounds: ArrayLike | None = None,
+        wakings: Integers | None = None,
+    ) -> None:
+        """Give everybody a first waking; `wakings` (n,), all zero, is counted in if it is given.
+
+        The time from one waking to the next is exponential, rounded up to whole steps, with a rate that makes its mean
+        exactly `mean_steps` (one number, or one per trader; 1 or more). Raises ValueError if something does not fit.
+        """
+        self.keys: Integers = np.array(keys, dtype=np.int64)
+        if self.keys.ndim != 1 or np.unique(self.keys).size != self.keys.size:
+            raise ValueError("keys must be one column of integers that are all different")
+        if steps < 0:
+            raise ValueError(f"steps must not be negative (got {steps})")
+        count = self.keys.size
+        self.bounds: Integers = np.array([0, count] if bounds is None else bounds, dtype=np.int64)
+        if self.bounds[0] != 0 or self.bounds[-1] != count or (np.diff(self.bounds) < 0).any():
+            raise ValueError(f"bounds must rise from 0 to {count} (got {self.bounds.tolist()})")
+        self.steps = steps
+        self.now_step = 0
+        """Last step popped."""
+        self.wakings: Integers = np.zeros(count, dtype=np.int64) if wakings is None else wakings
+        self._rates = np.ascontiguousarray(np.broadcast_to(wake_rates(mean_steps), (count,)))
+        self._roots = stream_roots(seed)
+        self._head: Integers = np.full(steps + 1, NONE, dtype=np.int64)
+        self._next_trader: Integers = np.full(count, NONE, dtype=np.int64)
+        self.wake_step: Integers = np.zeros(count, dtype=np.int64)
+        """Step for which each trader waits; that of the last waking if it has been popped and not put back."""
+        self._wakers: Integers = np.zeros(count, dtype=np.int64)
+        self._local: Integers = np.zeros(count, dtype=np.int64)
+        self._ends: Integers = np.zeros(len(self.bounds), dtype=np.int64)
+        words = -(-count // BITS)
+        self._words: Integers = np.zeros(words, dtype=np.int64)
+        self._storey: Integers = np.zeros(-(-words // BITS), dtype=np.int64)
+        self._popped = 0
+        self._put_back(np.arange(count), 0)
+
+    def pop(self, step: int) -> list[Integers]:
+        """Move on to `step`, the next one, and return for each group its wakers, rising, counted from its first.
+
+        The arrays are good until the next call.
+        """
+        if step != self.now_step + 1 or step > self.steps:
+            raise ValueError(f"step must be {self.now_step + 1} and at most {self.steps} (got {step})")
+        self._popped = pop_traders(
+            self._head, self._next_trader, step, self.bounds, self._words, self._storey, self._wakers, self._local,
+            self._ends,
+        )  # fmt: skip
+        self.now_step = step
+        ends = self._ends.tolist()
+        return [self._local[ends[group] : ends[group + 1]] for group in range(len(ends) - 1)]
+
+    def put_back(self) -> None:
+        """Count the waking of everybody popped last, and let each wait for the next."""
+        wakers = self._wakers[: self._popped]
+        count_wakings(self.wakings, wakers)
+        self._put_back(wakers, self.now_step)
+        self._popped = 0
+
+    def state(self) -> dict[str, Integers]:
+        """Return copies of all that `restore` needs: wake_step (n,), wakings (n,) and now_step (1,)."""
+        return {
+            "wake_step": self.wake_step.copy(),
+            "wakings": self.wakings.copy(),
+            "now_step": np.array([self.now_step], dtype=np.int64),
+        }
+
+    def restore(self, state: dict[str, Integers]) -> None:
+        """Go back to a `state()` of a calendar with as many traders and steps, taken when nobody was popped."""
+        wake_step = np.asarray(state["wake_step"], dtype=np.int64)
+        if wake_step.shape != self.wake_step.shape:
+            raise ValueError(f"the state is of {wake_step.size} traders, the calendar has {self.wake_step.size}")
+        self.now_step = int(state["now_step"][0])
+        self.wakings[:] = state["wakings"]
+        self.wake_step[:] = wake_step
+        self._head[:] = NONE
+        link_traders(self._head, self._next_trader, self.wake_step, np.arange(wake_step.size))
+
+    def _put_back(self, traders: Integers, step: int) -> None:
+        set_wake_steps(self.wake_step, traders, self.wakings, self._roots, self.keys, self._rates, step)
+        link_traders(self._head, self._next_trader, self.wake_step, traders)
+
+
+def wake_rates(mean_steps: ArrayLike) -> Floats:
+    """Return the rate of the exponential law whose numbers, rounded up, have these means; in their shape.
+
+    Raises ValueError if a mean is below 1 or not finite.
     """
     means = np.asarray(mean_steps, dtype=np.float64)
     if means.size and not (means.min() >= 1.0 and means.max() < np.inf):
@@ -33,116 +135,86 @@ def wake_gaps(seed: int, keys: ArrayLike, k: ArrayLike, mean_steps: ArrayLike) -
             f"mean_steps must be 1 or more and finite (got {means.min()} to {means.max()}): "
             "a trader wakes at most once a step"
         )
-    rate = -log(np.maximum(1.0 - 1.0 / means, SMALLEST_NORMAL))
-    waits = exponential(seed, Stream.WAKE, keys, k) / rate
-    return np.maximum(np.ceil(waits), 1.0).astype(np.int64)
-
-
-class Calendar:
-    """Wake-ups of n traders over steps 0 to `steps`.
-
-    A trader is a row from 0 to n - 1; `keys` (n, all different) are their lasting identities. A waking after
-    the last step is remembered and never popped. ValueErrors name the row or step that does not fit; nothing
-    is changed then.
-    """
-
-    def __init__(self, keys: ArrayLike, steps: int) -> None:
-        self.keys: Integers = np.array(keys, dtype=np.int64)
-        if self.keys.ndim != 1 or np.unique(self.keys).size != self.keys.size:
-            raise ValueError("keys must be one column of integers that are all different")
-        if steps < 0:
-            raise ValueError(f"steps must not be negative (got {steps})")
-        self.steps = steps
-        self.now_step = NONE
-        """Last step popped."""
-        self.head: Integers = np.full(steps + 1, NONE, dtype=np.int64)
-        self.next_trader: Integers = np.full(self.keys.size, NONE, dtype=np.int64)
-        self.wake_step: Integers = np.full(self.keys.size, NONE, dtype=np.int64)
-        """Step for which each trader waits, NONE if for none."""
-
-    def schedule(self, traders: ArrayLike, steps: ArrayLike) -> None:
-        """Let each of `traders` wake at its step.
-
-        The rows are all different and none of them waits; the steps come after the last popped.
-        """
-        rows = np.atleast_1d(np.asarray(traders, dtype=np.int64))
-        wanted = np.array(np.broadcast_to(np.asarray(steps, dtype=np.int64), rows.shape))
-        if rows.size == 0:
-            return
-        if rows.min() < 0 or rows.max() >= self.keys.size:
-            raise ValueError(f"traders are rows 0 to {self.keys.size - 1} (got {rows.min()} to {rows.max()})")
-        if wanted.min() <= self.now_step:
-            raise ValueError(f"step {wanted.min()} is over: the calendar stands at step {self.now_step}")
-        waiting = rows[self.wake_step[rows] != NONE]
-        if waiting.size:
-            raise ValueError(f"trader {waiting[0]} already waits for step {self.wake_step[waiting[0]]}")
-        # Of a row named twice the later place stays; links of rows that do not wait are free for this.
-        places = np.arange(rows.size)
-        self.next_trader[rows] = places
-        twice = rows[self.next_trader[rows] != places]
-        if twice.size:
-            raise ValueError(f"trader {twice[0]} is scheduled twice in one call")
-        self.wake_step[rows] = wanted
-        link_traders(self.head, self.next_trader, rows, wanted)
-
-    def pop(self, step: int) -> Integers:
-        """Move on to `step`, leaving nobody behind, and return the rows of its wakers by rising key."""
-        if not self.now_step < step <= self.steps:
-            raise ValueError(f"step must be from {self.now_step + 1} to {self.steps} (got {step})")
-        skipped = np.flatnonzero(self.head[self.now_step + 1 : step] != NONE)
-        if skipped.size:
-            raise ValueError(f"step {step}: traders still wait for step {self.now_step + 1 + skipped[0]}")
-        count = count_traders(self.head, self.next_trader, step)
-        rows = np.empty(count, dtype=np.int64)
-        unlink_traders(self.head, self.next_trader, step, rows)
-        self.wake_step[rows] = NONE
-        self.now_step = step
-        return rows[np.argsort(self.keys[rows], kind="stable")]
-
-    def state(self) -> dict[str, Integers]:
-        """Return copies of all that `restore` needs: wake_step (n,) and now_step (1,)."""
-        return {"wake_step": self.wake_step.copy(), "now_step": np.array([self.now_step], dtype=np.int64)}
-
-    def restore(self, state: dict[str, Integers]) -> None:
-        """Go back to a `state()` of a calendar with as many traders and steps."""
-        wake_step = np.asarray(state["wake_step"], dtype=np.int64)
-        if wake_step.shape != self.wake_step.shape:
-            raise ValueError(f"the state is of {wake_step.size} traders, the calendar has {self.wake_step.size}")
-        self.now_step = int(state["now_step"][0])
-        self.wake_step[:] = wake_step
-        self.head[:] = NONE
-        rows = np.flatnonzero(wake_step != NONE)
-        link_traders(self.head, self.next_trader, rows, wake_step[rows])
+    return -log(np.maximum(1.0 - 1.0 / means, SMALLEST_NORMAL))
 
 
 @kernel
-def link_traders(head: Integers, next_trader: Integers, rows: Integers, steps: Integers) -> None:
-    """Put each row at the front of the list of its step, if there is one; writes head and next_trader."""
-    for place in range(rows.shape[0]):
-        step = steps[place]
+def count_wakings(wakings: Integers, traders: Integers) -> None:
+    """Add 1 to the wakings of each trader."""
+    for i in range(traders.shape[0]):
+        wakings[traders[i]] += 1
+
+
+@kernel
+def set_wake_steps(
+    wake_step: Integers, traders: Integers, wakings: Integers, roots: Words, keys: Integers, rates: Floats, step: int
+) -> None:
+    """Write the step of the next waking of each trader into `wake_step`: waking number `wakings`, after `step`."""
+    for i in range(traders.shape[0]):
+        trader = traders[i]
+        wait = -log_of(uniform(roots, WAKE, keys[trader], wakings[trader], 0)) / rates[trader]
+        wake_step[trader] = step + max(ceil(wait), 1)
+
+
+@kernel
+def link_traders(head: Integers, next_trader: Integers, wake_step: Integers, traders: Integers) -> None:
+    """Put each trader at the front of the list of its step, if there is one; writes head and next_trader."""
+    for i in range(traders.shape[0]):
+        trader = traders[i]
+        step = wake_step[trader]
         if step < head.shape[0]:
-            row = rows[place]
-            next_trader[row] = head[step]
-            head[step] = row
+            next_trader[trader] = head[step]
+            head[step] = trader
 
 
 @kernel
-def count_traders(head: Integers, next_trader: Integers, step: int) -> int:
-    """Return the length of the list of `step`."""
+def pop_traders(
+    head: Integers, next_trader: Integers, step: int, bounds: Integers, words: Integers, storey: Integers,
+    wakers: Integers, local: Integers, ends: Integers,
+) -> int:  # fmt: skip
+    """Empty the list of `step` into `wakers`, rising, and return how many there are.
+
+    `local` gets their numbers counted from the first of their group, `ends` (groups + 1,) where each group begins and
+    ends in both. `words` and `storey` are all zero before and after.
+    """
+    trader = head[step]
+    head[step] = NONE
+    while trader != NONE:
+        words[trader >> SHIFT] |= 1 << (trader & (BITS - 1))
+        storey[trader >> (2 * SHIFT)] |= 1 << ((trader >> SHIFT) & (BITS - 1))
+        trader = next_trader[trader]
     count = 0
-    row = head[step]
-    while row != NONE:
-        count += 1
-        assert count <= next_trader.shape[0], "the list of a step runs in a circle"
-        row = next_trader[row]
+    for above in range(storey.shape[0]):
+        marked = storey[above]
+        storey[above] = 0
+        word = above * BITS
+        while marked:
+            if marked & 1:
+                count = _unfold(words, word, wakers, count)
+            marked >>= 1
+            word += 1
+    group = 0
+    ends[0] = 0
+    for i in range(count):
+        while wakers[i] >= bounds[group + 1]:
+            group += 1
+            ends[group] = i
+        local[i] = wakers[i] - bounds[group]
+    for rest in range(group + 1, ends.shape[0]):
+        ends[rest] = count
     return count
 
 
 @kernel
-def unlink_traders(head: Integers, next_trader: Integers, step: int, rows: Integers) -> None:
-    """Move the list of `step` to `rows`, which has its length; writes head and rows."""
-    row = head[step]
-    for place in range(rows.shape[0]):
-        rows[place] = row
-        row = next_trader[row]
-    head[step] = NONE
+def _unfold(words: Integers, word: int, wakers: Integers, count: int) -> int:
+    """Append the numbers of the set bits of a word to `wakers`, clear it, and return the new count."""
+    bits = words[word]
+    words[word] = 0
+    number = word * BITS
+    while bits:
+        if bits & 1:
+            wakers[count] = number
+            count += 1
+        bits >>= 1
+        number += 1
+    return count

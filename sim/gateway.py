@@ -1,6 +1,6 @@
 """The way to the venue: every command takes its time, and the venue sees commands in order of arrival.
 
-Commands stay in columns from the trader to the venue; nothing here touches them one by one.
+Commands stay in columns from the trader to the venue; a step costs three kernel calls however many there are.
 """
 
 from __future__ import annotations
@@ -8,11 +8,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from delever.agents.draws import Stream, uniform
+from delever.agents.draw_kernels import Words, stream_roots, uniform
+from delever.agents.draws import Stream
 from delever.engine.commands import C_ACCOUNT, COMMAND_COLUMNS
+from delever.engine.kernel import kernel
 
 US_PER_MS = 1_000
 US_PER_S = 1_000_000
+ROOM_MIN = 1024
+LATENCY = int(Stream.LATENCY)
 
 Integers = NDArray[np.int64]
 
@@ -25,59 +29,188 @@ class Gateway:
     A trader's commands never overtake one another: a later one arrives no earlier than those before it.
     """
 
-    def __init__(self, seed: int, keys: Integers, *, base_ms: float, jitter_ms: float, dt_s: int):
-        """Open the way for the accounts 0 .. len(keys) - 1, whose label-free identities are `keys`."""
-        self.seed = seed
+    def __init__(
+        self, seed: int, keys: Integers, trader_of: Integers, wakings: Integers, *, base_ms: float, jitter_ms: float,
+        dt_s: int,
+    ) -> None:  # fmt: skip
+        """Open the way for the account rows 0 .. n - 1.
+
+        `keys` and `trader_of` (n,) say the label-free identity and the number of the trader of each row, `wakings` (n,)
+        how often the trader of each number has woken; it is kept and read at every submission.
+        """
         self.keys = keys
         self.base_us = round(base_ms * US_PER_MS)
         self.jitter_us = round(jitter_ms * US_PER_MS)
         self.step_us = dt_s * US_PER_S
-        self._latest_us = np.zeros(len(keys), dtype=np.int64)
-        self._batches: list[Integers] = []
-        self._arrivals: list[Integers] = []
-
-    @property
-    def waiting(self) -> int:
+        self.waiting = 0
         """Number of commands that have not arrived yet."""
-        return sum(len(batch) for batch in self._batches)
+        self._trader_of = trader_of
+        self._wakings = wakings
+        self._roots = stream_roots(seed)
+        self._latest_us = np.zeros(len(keys), dtype=np.int64)
+        self._commands: Integers = np.zeros((0, COMMAND_COLUMNS), dtype=np.int64)
+        self._arrivals: Integers = np.zeros(0, dtype=np.int64)
+        self._make_room(ROOM_MIN)
 
-    def submit(self, commands: Integers, wakings: Integers, step: int) -> None:
-        """Take commands (n, COMMAND_COLUMNS) given in `step`; `wakings` (n,) number the waking of each one's trader."""
-        if not len(commands):
-            return
-        accounts = commands[:, C_ACCOUNT]
-        jitter = uniform(self.seed, Stream.LATENCY, self.keys[accounts], wakings) * self.jitter_us
-        arrivals = step * self.step_us + self.base_us + jitter.astype(np.int64)
-        np.maximum(arrivals, self._latest_us[accounts], out=arrivals)
-        # An account may stand here with several commands; all of one waking arrive together, so the last one tells.
-        self._latest_us[accounts] = arrivals
-        self._batches.append(commands)
-        self._arrivals.append(arrivals)
+    def submit(self, commands: Integers, first: int, last: int, step: int) -> bool:
+        """Take commands (n, COMMAND_COLUMNS) given in `step` by traders of the numbers `first` .. `last` - 1.
+
+        Returns False, having taken none, if one is for an account of somebody else.
+        """
+        count = len(commands)
+        if count == 0:
+            return True
+        if self.waiting + count > len(self._arrivals):
+            self._make_room(2 * (self.waiting + count))
+        sent_us = step * self.step_us + self.base_us
+        taken = take_commands(
+            commands, self._commands, self._arrivals, self.waiting, first, last, sent_us, self.jitter_us,
+            self._trader_of, self._wakings, self.keys, self._roots, self._latest_us,
+        )  # fmt: skip
+        self.waiting += count if taken else 0
+        return taken
 
     def collect(self, step: int) -> Integers:
-        """Return the commands that arrive before the end of `step`, in the order of arrival, and forget them."""
-        if not self._batches:
-            return np.empty((0, COMMAND_COLUMNS), dtype=np.int64)
-        commands, arrivals = np.concatenate(self._batches), np.concatenate(self._arrivals)
-        here = arrivals < (step + 1) * self.step_us
-        self._batches = [] if here.all() else [commands[~here]]
-        self._arrivals = [] if here.all() else [arrivals[~here]]
-        commands, arrivals = commands[here], arrivals[here]
-        # lexsort is stable: what ties in time and key stays in the order of submission.
-        return commands[np.lexsort((self.keys[commands[:, C_ACCOUNT]], arrivals))]
+        """Return the commands that arrive before the end of `step`, in the order of arrival, and forget them.
+
+        The array is good until the next call.
+        """
+        waiting = self.waiting
+        self.waiting = arrive(
+            self._commands, self._arrivals, waiting, (step + 1) * self.step_us, self.keys, self._order, self._spare,
+            self._arrived,
+        )  # fmt: skip
+        return self._arrived[: waiting - self.waiting]
 
     def snapshot(self) -> dict[str, Integers]:
         """Return everything that is under way as new arrays."""
-        empty = np.empty((0, COMMAND_COLUMNS), dtype=np.int64)
         return {
-            "commands": np.concatenate([empty, *self._batches]),
-            "arrivals": np.concatenate([empty[:, 0], *self._arrivals]),
+            "commands": self._commands[: self.waiting].copy(),
+            "arrivals": self._arrivals[: self.waiting].copy(),
             "latest": self._latest_us.copy(),
         }
 
     def restore(self, snapshot: dict[str, Integers]) -> None:
         """Put back what `snapshot` returned; modifies nothing in it."""
+        self.waiting = 0
         self._latest_us[:] = snapshot["latest"]
-        waiting = len(snapshot["commands"]) > 0
-        self._batches = [snapshot["commands"].copy()] if waiting else []
-        self._arrivals = [snapshot["arrivals"].copy()] if waiting else []
+        self._make_room(max(ROOM_MIN, len(snapshot["commands"])))
+        self.waiting = len(snapshot["commands"])
+        self._commands[: self.waiting] = snapshot["commands"]
+        self._arrivals[: self.waiting] = snapshot["arrivals"]
+
+    def _make_room(self, rows: int) -> None:
+        """Make room for so many commands under way; those that are stay."""
+        commands = np.zeros((rows, COMMAND_COLUMNS), dtype=np.int64)
+        arrivals = np.zeros(rows, dtype=np.int64)
+        commands[: self.waiting] = self._commands[: self.waiting]
+        arrivals[: self.waiting] = self._arrivals[: self.waiting]
+        self._commands, self._arrivals = commands, arrivals
+        self._arrived = np.zeros((rows, COMMAND_COLUMNS), dtype=np.int64)
+        self._order, self._spare = np.zeros(rows, dtype=np.int64), np.zeros(rows, dtype=np.int64)
+
+
+@kernel
+def take_commands(
+    given: Integers, commands: Integers, arrivals: Integers, count: int, first: int, last: int, sent_us: int,
+    jitter_us: int, trader_of: Integers, wakings: Integers, keys: Integers, roots: Words, latest_us: Integers,
+) -> bool:  # fmt: skip
+    """Append the commands `given` to those under way, with their arrivals; writes latest_us too.
+
+    Returns False, having written nothing, if one is for an account whose trader is not first .. last - 1.
+    """
+    for i in range(given.shape[0]):
+        account = given[i, C_ACCOUNT]
+        if account < 0 or account >= trader_of.shape[0] or not first <= trader_of[account] < last:
+            return False
+    before = -1
+    arrival = 0
+    for i in range(given.shape[0]):
+        account = given[i, C_ACCOUNT]
+        if account != before:
+            chance = uniform(roots, LATENCY, keys[account], wakings[trader_of[account]], 0)
+            arrival = max(sent_us + int(chance * jitter_us), latest_us[account])
+            latest_us[account] = arrival
+            before = account
+        arrivals[count + i] = arrival
+        for column in range(COMMAND_COLUMNS):
+            commands[count + i, column] = given[i, column]
+    return True
+
+
+@kernel
+def arrive(
+    commands: Integers, arrivals: Integers, count: int, before_us: int, keys: Integers, order: Integers,
+    spare: Integers, arrived: Integers,
+) -> int:  # fmt: skip
+    """Move the commands that arrive before `before_us` to `arrived`, in order; return how many stay, closed up.
+
+    `order` and `spare` are working space of `count` rows.
+    """
+    packets = 0
+    for i in range(count):
+        if arrivals[i] < before_us and not _follows(commands, arrivals, i):
+            order[packets] = i
+            packets += 1
+    if _sort_packets(commands, arrivals, keys, order, spare, packets):
+        order, spare = spare, order
+    row = 0
+    for packet in range(packets):
+        i = order[packet]
+        more = True
+        while more:
+            for column in range(COMMAND_COLUMNS):
+                arrived[row, column] = commands[i, column]
+            row += 1
+            i += 1
+            more = i < count and _follows(commands, arrivals, i)
+    kept = 0
+    for i in range(count):
+        if arrivals[i] >= before_us:
+            arrivals[kept] = arrivals[i]
+            for column in range(COMMAND_COLUMNS):
+                commands[kept, column] = commands[i, column]
+            kept += 1
+    assert row + kept == count
+    return kept
+
+
+@kernel
+def _follows(commands: Integers, arrivals: Integers, i: int) -> bool:
+    """Say whether a command travels in one packet with the one before: same account, same arrival."""
+    return i > 0 and commands[i, C_ACCOUNT] == commands[i - 1, C_ACCOUNT] and arrivals[i] == arrivals[i - 1]
+
+
+@kernel
+def _is_later(commands: Integers, arrivals: Integers, keys: Integers, one: int, other: int) -> bool:
+    """Say whether packet `one` comes after packet `other`, which was submitted after it."""
+    if arrivals[one] != arrivals[other]:
+        return arrivals[one] > arrivals[other]
+    return keys[commands[one, C_ACCOUNT]] > keys[commands[other, C_ACCOUNT]]
+
+
+@kernel
+def _sort_packets(
+    commands: Integers, arrivals: Integers, keys: Integers, order: Integers, spare: Integers, count: int
+) -> bool:
+    """Merge sort: put the packets in `order` in order of arrival, stable; return True if the result is in `spare`."""
+    swapped = False
+    width = 1
+    while width < count:
+        for start in range(0, count, 2 * width):
+            middle, end = min(start + width, count), min(start + 2 * width, count)
+            left, right = start, middle
+            for place in range(start, end):
+                from_left = right >= end
+                if left < middle and right < end:
+                    from_left = not _is_later(commands, arrivals, keys, order[left], order[right])
+                if from_left:
+                    spare[place] = order[left]
+                    left += 1
+                else:
+                    spare[place] = order[right]
+                    right += 1
+        order, spare = spare, order
+        swapped = not swapped
+        width *= 2
+    return swapped

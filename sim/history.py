@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from delever.engine.kernel import kernel
+
 Integers = NDArray[np.int64]
 
 WINDOW_S = 300.0
@@ -23,12 +25,7 @@ class MarkHistory:
 
     def note(self, marks: Integers) -> None:
         """Append the marks (M,) of one more step."""
-        self._marks[self.count] = marks
-        if self.count:
-            before = self._marks[self.count - 1]
-            change_ppm = np.abs(marks - before) * PPM / before
-            # A new array: views of earlier steps keep what they were given.
-            self.volatility_ppm = self.volatility_ppm + self._weight * (change_ppm - self.volatility_ppm)
+        note_marks(marks, self._marks, self.count, self.volatility_ppm, self._weight)
         self.count += 1
 
     def marks(self) -> Integers:
@@ -43,4 +40,17 @@ class MarkHistory:
         """Go back to a snapshot of a history with as much room."""
         self.count = len(snapshot["marks"])
         self._marks[: self.count] = snapshot["marks"]
-        self.volatility_ppm = snapshot["volatility_ppm"].astype(np.float64)
+        self.volatility_ppm[:] = snapshot["volatility_ppm"]
+
+
+@kernel
+def note_marks(
+    marks: Integers, history: Integers, count: int, volatility_ppm: NDArray[np.float64], weight: float
+) -> None:
+    """Write `marks` into row `count` of `history`, and take their change since the row before into the average."""
+    for market in range(marks.shape[0]):
+        history[count, market] = marks[market]
+        if count > 0:
+            before = history[count - 1, market]
+            change_ppm = abs(marks[market] - before) * PPM / before
+            volatility_ppm[market] += weight * (change_ppm - volatility_ppm[market])

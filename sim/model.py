@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 # Mesa 3.3 changes the way processes start when it is imported; this module imports it first and undoes that.
-from delever.agents.cohort import NO_COMMANDS, Cohort
+from delever.agents.cohort import Cohort
 
 # isort: split
 import mesa
@@ -26,8 +26,8 @@ from delever.engine.state import Market
 from delever.engine.tables import M_INDEX_TICKS, M_LONG_LOTS, M_MARK_TICKS, U_CREDITS_ATOMS, U_DEBITS_ATOMS
 from delever.engine.venue import StepReport, Venue
 
-from .accounts import Directory, Member, Place
-from .calendar import Calendar, wake_gaps
+from .accounts import Directory, Member
+from .calendar import Calendar
 from .gateway import Gateway
 from .history import MarkHistory
 from .index import index_ticks
@@ -89,13 +89,15 @@ class MarketModel(mesa.Model):
         self.master_seed = seed
         wanted = load_rules(rules) if isinstance(rules, str) else rules or TEXTBOOK
         self.scenario, self.rules = _resolve(scenario, keywords).settle(wanted)
-        self._index = [index_ticks(self.scenario, market, seed) for market in range(len(self.scenario.markets))]
+        markets = range(len(self.scenario.markets))
+        self._index_ticks = np.column_stack([index_ticks(self.scenario, market, seed) for market in markets])
         self.directory = Directory(_members(self.scenario, cohorts, solos), labels)
         self.wakings = np.zeros(self.directory.accounts, dtype=np.int64)
         self.cohorts = self._make_cohorts()
         self.venue = self._open_venue(journal, check)
         self.gateway = self._make_gateway()
-        self.calendar, self._mean_steps = self._make_calendar()
+        self.calendar = self._make_calendar()
+        self._symbols = tuple(market.symbol for market in self.scenario.markets)
         self.history = MarkHistory(self.scenario.steps + 1, len(self.scenario.markets), self.scenario.dt_s)
         self.view: View | None = None
         self._listening = False
@@ -118,8 +120,8 @@ class MarketModel(mesa.Model):
         if step > self.scenario.steps:
             raise ValueError(f"scenario {self.scenario.name!r} is over: it has {self.scenario.steps} steps")
         self.view = self.look()
-        wakers = self.calendar.pop(step)
-        self._decide(wakers)
+        self._decide(self.calendar.pop(step))
+        self.calendar.put_back()
         self.arrived = self.gateway.collect(step)
         self.report = self._trade()
         self._remember()
@@ -127,16 +129,19 @@ class MarketModel(mesa.Model):
 
     def look(self) -> View:
         """Return the view of the venue as it stands, dated at the step to come."""
-        symbols = [market.symbol for market in self.scenario.markets]
-        marks, volatility = self.history.marks(), self.history.volatility_ppm
-        return View(self.venue.tables, self.rules, symbols, self.step_now, self.scenario.dt_s, marks, volatility)
+        history, dt_s = self.history, self.scenario.dt_s
+        return View(
+            self.venue.tables, self.rules, self._symbols, self.step_now, dt_s, history.marks(), history.volatility_ppm
+        )
 
     def submit(self, commands: Integers) -> None:
         """Send commands (n, COMMAND_COLUMNS) of solo agents; raises ValueError if an account is not one of theirs."""
         commands = _checked(commands, "submit takes")
-        if not self.directory.hold(self.directory.solos, commands[:, C_ACCOUNT]):
+        step, directory = self.step_now, self.directory
+        # Solo agents wake in every step.
+        self.wakings[directory.cohorts_end :] = step
+        if not self.gateway.submit(commands, directory.cohorts_end, directory.accounts, step):
             raise ValueError("submit: a solo agent may only command its own account")
-        self.gateway.submit(commands, np.full(len(commands), self.step_now), self.step_now)
 
     def listen(self, sink: Callable[[Integers], None]) -> None:
         """Send the venue's events to `sink` from now on, beginning with those of the opening if no step was made."""
@@ -169,10 +174,8 @@ class MarketModel(mesa.Model):
         self.gateway.restore(part("gateway"))
         self.calendar.restore(part("calendar"))
         self.history.restore(part("history"))
-        for cohort, place in zip(self.cohorts, self.directory.cohorts, strict=True):
+        for cohort in self.cohorts:
             cohort.restore(part(f"cohort {cohort.name}"))
-            self.wakings[place.first : place.last] = cohort.wakings
-            cohort.wakings = self.wakings[place.first : place.last]
         self.running = self.step_now <= self.scenario.steps
 
     def close(self) -> None:
@@ -185,39 +188,25 @@ class MarketModel(mesa.Model):
             cohort.rows = cohort.keys = cohort.wakings = np.empty(0, dtype=np.int64)
         for name in ("venue", "gateway", "calendar", "history", "directory", "view", "cohorts", "solos", "arrived"):
             delattr(self, name)
-        self._index, self.wakings, self._mean_steps = [], np.empty(0, dtype=np.int64), np.empty(0)
+        self._index_ticks = self.wakings = np.empty(0, dtype=np.int64)
 
-    def _decide(self, wakers: Integers) -> None:
-        """Let cohorts and solo agents decide, and send what they want; then set everybody's next waking."""
-        step, directory = self.step_now, self.directory
-        wanted = [
-            self._wishes(cohort, place, wakers) for cohort, place in zip(self.cohorts, directory.cohorts, strict=True)
-        ]
-        commands = np.concatenate([NO_COMMANDS, *wanted])
-        self.gateway.submit(commands, self.wakings[directory.trader_of[commands[:, C_ACCOUNT]]], step)
+    def _decide(self, wakers: Sequence[Integers]) -> None:
+        """Let each cohort's awake traders and all solo agents decide, and send what they want."""
+        assert self.view is not None
+        step = self.step_now
+        for cohort, place, awake in zip(self.cohorts, self.directory.cohorts, wakers, strict=True):
+            if len(awake):
+                commands = _checked(cohort.decide(self.view, awake), f"decide of cohort {cohort.name!r} must return")
+                if not self.gateway.submit(commands, place.first, place.last, step):
+                    raise ValueError(f"decide of cohort {cohort.name!r} commands an account that is not in the cohort")
         for agent in self.solos:
             agent.step()
-        self.wakings[wakers] += 1
-        gaps = wake_gaps(self.master_seed, directory.keys[wakers], self.wakings[wakers], self._mean_steps[wakers])
-        self.calendar.schedule(wakers, step + gaps)
-
-    def _wishes(self, cohort: Cohort, place: Place, wakers: Integers) -> Integers:
-        """Return the commands of a cohort's awake traders; ValueError if one is not for an account of the cohort."""
-        local = wakers[(wakers >= place.first) & (wakers < place.last)] - place.first
-        if not len(local):
-            return NO_COMMANDS
-        assert self.view is not None
-        commands = _checked(cohort.decide(self.view, local), f"decide of cohort {cohort.name!r} must return")
-        if not self.directory.hold([place], commands[:, C_ACCOUNT]):
-            raise ValueError(f"decide of cohort {cohort.name!r} commands an account that is not in the cohort")
-        return commands
 
     def _trade(self) -> StepReport:
         """Let the venue process what has arrived; a broken law stops the run with seed and step."""
         step = self.step_now
-        index = np.array([ticks[step] for ticks in self._index], dtype=np.int64)
         try:
-            report = self.venue.process(self.arrived, index)
+            report = self.venue.process(self.arrived, self._index_ticks[step])
         except AssertionError as error:
             raise AssertionError(
                 f"a law is broken in step {step} of {self.scenario.name!r} under {self.rules.name!r}, "
@@ -245,30 +234,34 @@ class MarketModel(mesa.Model):
 
     def _make_gateway(self) -> Gateway:
         """Return the way to the venue."""
-        latency = self.scenario.latency
+        latency, directory = self.scenario.latency, self.directory
         return Gateway(
             self.master_seed,
-            self.directory.keys_by_row,
+            directory.keys_by_row,
+            directory.trader_of,
+            self.wakings,
             base_ms=latency.base_ms,
             jitter_ms=latency.jitter_ms,
             dt_s=self.scenario.dt_s,
         )
 
-    def _make_calendar(self) -> tuple[Calendar, NDArray[np.float64]]:
-        """Return the calendar with everybody's first waking, and each trader's mean steps between wakings."""
-        calendar = Calendar(self.directory.keys, self.scenario.steps)
-        means = np.ones(self.directory.accounts)
-        for cohort, place in zip(self.cohorts, self.directory.cohorts, strict=True):
-            mean = max(1.0, cohort.mean_interval_s / self.scenario.dt_s)
-            means[place.first : place.last] = mean
-            gaps = wake_gaps(self.master_seed, cohort.keys, 0, mean)
-            calendar.schedule(np.arange(place.first, place.last), gaps)
-        return calendar, means
+    def _make_calendar(self) -> Calendar:
+        """Return the calendar of all cohorts, a group each."""
+        directory, places = self.directory, self.directory.cohorts
+        means = [max(1.0, cohort.mean_interval_s / self.scenario.dt_s) for cohort in self.cohorts]
+        return Calendar(
+            self.master_seed,
+            directory.keys[: directory.cohorts_end],
+            np.repeat(means, [place.last - place.first for place in places]),
+            self.scenario.steps,
+            bounds=[0, *(place.last for place in places)],
+            wakings=self.wakings[: directory.cohorts_end],
+        )
 
     def _open_venue(self, journal: bool, check: bool) -> Venue:
         """Return the venue, with a market and price range for each market of the scenario."""
         markets = []
-        for spec, ticks in zip(self.scenario.markets, self._index, strict=True):
+        for spec, ticks in zip(self.scenario.markets, self._index_ticks.T, strict=True):
             highest = int(ticks.max())
             price_max = 2 * highest if spec.price_max is None else int(spec.price_max / spec.tick_size)
             if highest >= price_max:
@@ -284,7 +277,7 @@ class MarketModel(mesa.Model):
             self.directory.keys_by_row,
             dt_s=self.scenario.dt_s,
             backstops=self.directory.backstops(),
-            first_index_ticks=[int(ticks[0]) for ticks in self._index],
+            first_index_ticks=self._index_ticks[0].tolist(),
             orders_max=min(max(ORDERS_MIN, ORDERS_PER_ACCOUNT * accounts), ORDERS_MAX),
             journal=journal,
             check=check,

@@ -11,7 +11,10 @@ from delever.sim.gateway import Gateway
 def open_gateway(
     keys: list[int], base_ms: float = 0.0, jitter_ms: float = 0.0, dt_s: int = 1, seed: int = 1
 ) -> Gateway:
-    return Gateway(seed, np.array(keys), base_ms=base_ms, jitter_ms=jitter_ms, dt_s=dt_s)
+    """Traders are numbered from the last row back, so that nothing may take one for the other."""
+    rows = np.arange(len(keys))
+    wakings = np.zeros(len(keys), dtype=np.int64)
+    return Gateway(seed, np.array(keys), rows[::-1].copy(), wakings, base_ms=base_ms, jitter_ms=jitter_ms, dt_s=dt_s)
 
 
 def commands(accounts: list[int], tags: list[int] | None = None) -> NDArray[np.int64]:
@@ -19,7 +22,8 @@ def commands(accounts: list[int], tags: list[int] | None = None) -> NDArray[np.i
 
 
 def send(gateway: Gateway, accounts: list[int], step: int, tags: list[int] | None = None, waking: int = 0) -> None:
-    gateway.submit(commands(accounts, tags), np.full(len(accounts), waking), step)
+    gateway._wakings[:] = waking
+    assert gateway.submit(commands(accounts, tags), 0, len(gateway.keys), step)
 
 
 def arrivals(gateway: Gateway, step: int) -> list[tuple[int, int]]:
@@ -107,6 +111,28 @@ def test_what_is_under_way_survives_a_snapshot() -> None:
     assert gateway.waiting == other.waiting > 100
     assert [arrivals(gateway, step) for step in range(1, 6)] == [arrivals(other, step) for step in range(1, 6)]
     assert len(kept["commands"]) < 100
+
+
+@pytest.mark.parametrize("stranger", [-1, 1, 4])
+def test_a_batch_with_a_command_of_somebody_else_is_not_taken(stranger: int) -> None:
+    gateway = open_gateway([30, 10, 20, 40])
+    # Rows 3 and 2 belong to the traders 0 and 1.
+    assert not gateway.submit(commands([2, 3, stranger]), 0, 2, 0)
+    assert gateway.waiting == 0
+    assert gateway.submit(commands([2, 3]), 0, 2, 0)
+    assert len(gateway.collect(0)) == 2
+
+
+def test_a_long_queue_grows_and_keeps_its_order() -> None:
+    count = 5_000
+    gateway = open_gateway(list(range(count)), base_ms=1_500, jitter_ms=7_000)
+    for step in range(3):
+        send(gateway, list(range(count)), step=step, tags=[step] * count, waking=step)
+    rows = [gateway.collect(step).copy() for step in range(14)]
+    sent = np.concatenate(rows)
+    assert len(sent) == 3 * count
+    for account in (0, 17, count - 1):
+        assert sent[sent[:, C_ACCOUNT] == account, C_TAG].tolist() == [0, 1, 2]
 
 
 def test_nothing_is_sent_where_nothing_is_given() -> None:

@@ -196,9 +196,7 @@ def test_keys_stay_with_traders_when_others_come_and_grow() -> None:
     relabelled = Directory([member("a", 3), member("b", 4)], labels=[6, 5, 4, 3, 2, 1, 0])
     assert np.array_equal(relabelled.keys_by_row, small.keys[::-1])
     assert relabelled.place_of_row().tolist() == [1, 1, 1, 1, 0, 0, 0]
-    assert small.hold(small.places[:1], np.array([0, 2]))
-    assert not small.hold(small.places[:1], np.array([0, 3]))
-    assert not small.hold(small.places, np.array([7]))
+    assert small.cohorts_end == 7
 
 
 def test_volatility_is_the_moving_average_of_absolute_changes() -> None:

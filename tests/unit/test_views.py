@@ -66,7 +66,8 @@ def test_view_shows_the_market_at_the_end_of_the_step_before() -> None:
 
 def test_view_cannot_be_written() -> None:
     view = Board().view()
-    columns = [value for value in vars(view).values() if isinstance(value, np.ndarray)]
+    public = (getattr(view, name) for name in dir(view) if not name.startswith("_"))
+    columns = [value for value in public if isinstance(value, np.ndarray)]
     assert len(columns) >= 12
     assert not any(column.flags.writeable for column in columns)
 
