@@ -203,7 +203,7 @@ class View:
     def mid_ticks(self) -> Ints:
         """Middle of the book, rounded down; the mark where a side is empty."""
         middle = (self.bid_ticks + self.ask_ticks) // 2
-        return np.where((self.bid_ticks > 0) & (self.ask_ticks > 0), middle, self.mark_ticks)
+        return _sealed(np.where((self.bid_ticks > 0) & (self.ask_ticks > 0), middle, self.mark_ticks))
 
     def mark_before_ticks(self, steps: IntegerOrColumn, market: IntegerOrColumn) -> Ints:
         """Return the mark so many steps (>= 0) before the newest, or the oldest; the mark if none is."""
