@@ -1,8 +1,8 @@
 """Who wakes when: a calendar queue, in which a step costs what its wakers cost.
 
-Each step has a linked list of the traders who wake in it (`head[step]`, `next_trader[trader]`). A trader waits for one
-waking at a time: popped, they act, and are put back for their next. When the k-th waking comes depends only on the
-seed, the trader's key and k, never on other traders or on what happened to this one.
+Each step has a stack of chunks with the traders who wake in it. A trader waits for one waking at a time: popped, they
+act, and are put back for their next. When the k-th waking comes depends only on the seed, the trader's key and k, never
+on other traders or on what happened to this one.
 """
 
 from __future__ import annotations
@@ -22,6 +22,11 @@ Floats = NDArray[np.float64]
 
 NONE = -1
 WAKE = int(Stream.WAKE)
+# A row of `chunks`: the next chunk of the same step (or of the free list), how many traders it holds, who they are.
+# Sixteen words are two cache lines; a list of single traders would be a cache miss for each.
+NEXT, FILLED, FIRST = 0, 1, 2
+CHUNK_WORDS = 16
+CHUNK_TRADERS = CHUNK_WORDS - FIRST
 # Wakers are put in order by a bit for each of them, in words of so many; a bit of the storey above says which words.
 BITS = 32
 SHIFT = 5
@@ -66,7 +71,11 @@ class Calendar:
         self._rates = np.ascontiguousarray(np.broadcast_to(wake_rates(mean_steps), (count,)))
         self._roots = stream_roots(seed)
         self._head: Integers = np.full(steps + 1, NONE, dtype=np.int64)
-        self._next_trader: Integers = np.full(count, NONE, dtype=np.int64)
+        # Full chunks, and one that is not for every step at which somebody may wake.
+        chunks = count // CHUNK_TRADERS + min(count, steps + 1) + 1
+        self._chunks: Integers = np.zeros((chunks, CHUNK_WORDS), dtype=np.int64)
+        self._free: Integers = np.zeros(1, dtype=np.int64)
+        free_all_chunks(self._chunks, self._free)
         self.wake_step: Integers = np.zeros(count, dtype=np.int64)
         """Step for which each trader waits; that of the last waking if it has been popped and not put back."""
         self._wakers: Integers = np.zeros(count, dtype=np.int64)
@@ -86,8 +95,8 @@ class Calendar:
         if step != self.now_step + 1 or step > self.steps:
             raise ValueError(f"step must be {self.now_step + 1} and at most {self.steps} (got {step})")
         self._popped = pop_traders(
-            self._head, self._next_trader, step, self.bounds, self._words, self._storey, self._wakers, self._local,
-            self._ends,
+            self._head, self._chunks, self._free, step, self.bounds, self._words, self._storey, self._wakers,
+            self._local, self._ends,
         )  # fmt: skip
         self.now_step = step
         ends = self._ends.tolist()
@@ -117,11 +126,12 @@ class Calendar:
         self.wakings[:] = state["wakings"]
         self.wake_step[:] = wake_step
         self._head[:] = NONE
-        link_traders(self._head, self._next_trader, self.wake_step, np.arange(wake_step.size))
+        free_all_chunks(self._chunks, self._free)
+        push_traders(self._head, self._chunks, self._free, self.wake_step, np.arange(wake_step.size))
 
     def _put_back(self, traders: Integers, step: int) -> None:
         set_wake_steps(self.wake_step, traders, self.wakings, self._roots, self.keys, self._rates, step)
-        link_traders(self._head, self._next_trader, self.wake_step, traders)
+        push_traders(self._head, self._chunks, self._free, self.wake_step, traders)
 
 
 def wake_rates(mean_steps: ArrayLike) -> Floats:
@@ -157,32 +167,55 @@ def set_wake_steps(
 
 
 @kernel
-def link_traders(head: Integers, next_trader: Integers, wake_step: Integers, traders: Integers) -> None:
-    """Put each trader at the front of the list of its step, if there is one; writes head and next_trader."""
+def free_all_chunks(chunks: Integers, free: Integers) -> None:
+    """Put every chunk on the free list."""
+    for chunk in range(chunks.shape[0]):
+        chunks[chunk, NEXT] = chunk + 1
+    chunks[chunks.shape[0] - 1, NEXT] = NONE
+    free[0] = 0
+
+
+@kernel
+def push_traders(head: Integers, chunks: Integers, free: Integers, wake_step: Integers, traders: Integers) -> None:
+    """Add each trader to those of its step, if there is such a step; writes head, chunks and free."""
     for i in range(traders.shape[0]):
-        trader = traders[i]
-        step = wake_step[trader]
-        if step < head.shape[0]:
-            next_trader[trader] = head[step]
-            head[step] = trader
+        step = wake_step[traders[i]]
+        if step >= head.shape[0]:
+            continue
+        chunk = head[step]
+        if chunk == NONE or chunks[chunk, FILLED] == CHUNK_TRADERS:
+            fresh = free[0]
+            assert fresh != NONE, "there are chunks for everybody"
+            free[0] = chunks[fresh, NEXT]
+            chunks[fresh, NEXT] = chunk
+            chunks[fresh, FILLED] = 0
+            head[step] = fresh
+            chunk = fresh
+        chunks[chunk, FIRST + chunks[chunk, FILLED]] = traders[i]
+        chunks[chunk, FILLED] += 1
 
 
 @kernel
 def pop_traders(
-    head: Integers, next_trader: Integers, step: int, bounds: Integers, words: Integers, storey: Integers,
+    head: Integers, chunks: Integers, free: Integers, step: int, bounds: Integers, words: Integers, storey: Integers,
     wakers: Integers, local: Integers, ends: Integers,
 ) -> int:  # fmt: skip
-    """Empty the list of `step` into `wakers`, rising, and return how many there are.
+    """Empty the chunks of `step` into `wakers`, rising, and return how many there are.
 
     `local` gets their numbers counted from the first of their group, `ends` (groups + 1,) where each group begins and
     ends in both. `words` and `storey` are all zero before and after.
     """
-    trader = head[step]
+    chunk = head[step]
     head[step] = NONE
-    while trader != NONE:
-        words[trader >> SHIFT] |= 1 << (trader & (BITS - 1))
-        storey[trader >> (2 * SHIFT)] |= 1 << ((trader >> SHIFT) & (BITS - 1))
-        trader = next_trader[trader]
+    while chunk != NONE:
+        for place in range(FIRST, FIRST + chunks[chunk, FILLED]):
+            trader = chunks[chunk, place]
+            words[trader >> SHIFT] |= 1 << (trader & (BITS - 1))
+            storey[trader >> (2 * SHIFT)] |= 1 << ((trader >> SHIFT) & (BITS - 1))
+        after = chunks[chunk, NEXT]
+        chunks[chunk, NEXT] = free[0]
+        free[0] = chunk
+        chunk = after
     count = 0
     for above in range(storey.shape[0]):
         marked = storey[above]

@@ -18,6 +18,10 @@ US_PER_S = 1_000_000
 ROOM_MIN = 1024
 LATENCY = int(Stream.LATENCY)
 
+# A packet is a trader's commands that arrive together: what it is sorted by, and its first command.
+K_ARRIVAL_US, K_KEY, K_FIRST = range(3)
+PACKET_COLUMNS = 3
+
 Integers = NDArray[np.int64]
 
 
@@ -77,8 +81,8 @@ class Gateway:
         """
         waiting = self.waiting
         self.waiting = arrive(
-            self._commands, self._arrivals, waiting, (step + 1) * self.step_us, self.keys, self._order, self._spare,
-            self._arrived,
+            self._commands, self._arrivals, waiting, (step + 1) * self.step_us, self.keys, self._packets, self._order,
+            self._spare, self._arrived,
         )  # fmt: skip
         return self._arrived[: waiting - self.waiting]
 
@@ -107,6 +111,7 @@ class Gateway:
         arrivals[: self.waiting] = self._arrivals[: self.waiting]
         self._commands, self._arrivals = commands, arrivals
         self._arrived = np.zeros((rows, COMMAND_COLUMNS), dtype=np.int64)
+        self._packets = np.zeros((rows, PACKET_COLUMNS), dtype=np.int64)
         self._order, self._spare = np.zeros(rows, dtype=np.int64), np.zeros(rows, dtype=np.int64)
 
 
@@ -140,23 +145,26 @@ def take_commands(
 
 @kernel
 def arrive(
-    commands: Integers, arrivals: Integers, count: int, before_us: int, keys: Integers, order: Integers,
-    spare: Integers, arrived: Integers,
+    commands: Integers, arrivals: Integers, count: int, before_us: int, keys: Integers, packets: Integers,
+    order: Integers, spare: Integers, arrived: Integers,
 ) -> int:  # fmt: skip
     """Move the commands that arrive before `before_us` to `arrived`, in order; return how many stay, closed up.
 
-    `order` and `spare` are working space of `count` rows.
+    `packets` (count, PACKET_COLUMNS), `order` and `spare` (count,) are working space.
     """
-    packets = 0
+    number = 0
     for i in range(count):
         if arrivals[i] < before_us and not _follows(commands, arrivals, i):
-            order[packets] = i
-            packets += 1
-    if _sort_packets(commands, arrivals, keys, order, spare, packets):
+            packets[number, K_ARRIVAL_US] = arrivals[i]
+            packets[number, K_KEY] = keys[commands[i, C_ACCOUNT]]
+            packets[number, K_FIRST] = i
+            order[number] = number
+            number += 1
+    if _sort_packets(packets, order, spare, number):
         order, spare = spare, order
     row = 0
-    for packet in range(packets):
-        i = order[packet]
+    for place in range(number):
+        i = packets[order[place], K_FIRST]
         more = True
         while more:
             for column in range(COMMAND_COLUMNS):
@@ -182,18 +190,16 @@ def _follows(commands: Integers, arrivals: Integers, i: int) -> bool:
 
 
 @kernel
-def _is_later(commands: Integers, arrivals: Integers, keys: Integers, one: int, other: int) -> bool:
+def _is_later(packets: Integers, one: int, other: int) -> bool:
     """Say whether packet `one` comes after packet `other`, which was submitted after it."""
-    if arrivals[one] != arrivals[other]:
-        return arrivals[one] > arrivals[other]
-    return keys[commands[one, C_ACCOUNT]] > keys[commands[other, C_ACCOUNT]]
+    if packets[one, K_ARRIVAL_US] != packets[other, K_ARRIVAL_US]:
+        return packets[one, K_ARRIVAL_US] > packets[other, K_ARRIVAL_US]
+    return packets[one, K_KEY] > packets[other, K_KEY]
 
 
 @kernel
-def _sort_packets(
-    commands: Integers, arrivals: Integers, keys: Integers, order: Integers, spare: Integers, count: int
-) -> bool:
-    """Merge sort: put the packets in `order` in order of arrival, stable; return True if the result is in `spare`."""
+def _sort_packets(packets: Integers, order: Integers, spare: Integers, count: int) -> bool:
+    """Merge sort: put the packets of `order` in order of arrival, stable; return True if the result is in `spare`."""
     swapped = False
     width = 1
     while width < count:
@@ -203,7 +209,7 @@ def _sort_packets(
             for place in range(start, end):
                 from_left = right >= end
                 if left < middle and right < end:
-                    from_left = not _is_later(commands, arrivals, keys, order[left], order[right])
+                    from_left = not _is_later(packets, order[left], order[right])
                 if from_left:
                     spare[place] = order[left]
                     left += 1
