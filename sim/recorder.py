@@ -12,7 +12,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from delever.engine.commands import C_ACCOUNT, C_AMOUNT, C_KIND, Kind, Result
+from delever.agents.account import account_equity_atoms
+from delever.engine.commands import Result
 from delever.engine.events import (
     E_ACCOUNT,
     E_AMOUNT_ATOMS,
@@ -27,22 +28,20 @@ from delever.engine.events import (
     Code,
     Event,
 )
+from delever.engine.margin import equity_atoms
 from delever.engine.tables import (
     BAD_DEBT,
     M_FILLS,
     M_FORCED_ATOMS,
-    M_MARK_TICKS,
     M_MULTIPLIER_ATOMS,
     M_VOLUME_ATOMS,
     NONE,
     P_COST_ATOMS,
-    P_ISOLATED,
     P_LOTS,
     U_CREDITS_ATOMS,
     U_DEBITS_ATOMS,
     V_CALLS,
     V_CHAIN,
-    V_POCKETS_AT,
     Tables,
 )
 from delever.engine.venue import StepReport, Venue
@@ -50,6 +49,7 @@ from delever.engine.venue import StepReport, Venue
 from .episodes import Episode, Episodes
 from .output import OutputFolder, TableWriter
 from .series import SERIES_COLUMNS, SeriesSampler
+from .tally import Tally
 
 Integers = NDArray[np.int64]
 
@@ -118,17 +118,12 @@ class Recorder:
         self.record_every_steps = record_every_steps
         self.episodes = Episodes()
         self.sampler = SeriesSampler(venue, dt_s)
-        markets = len(venue.markets)
         self.counts: dict[str, int] = dict.fromkeys(
             ("commands", "adl_fills", "adl_atoms", "haircut_atoms", "liquidated_atoms", "unfinished"), 0
         )
         self.layers_atoms: dict[str, int] = dict.fromkeys(("own_margin", "deficits", "warehouse", "socialised"), 0)
-        self.refused = np.zeros(len(Result), dtype=np.int64)
-        self.peak_ticks = np.zeros(markets, dtype=np.int64)
-        self.drawdown = 0.0
+        self.tally = Tally(venue.tables, owners.backstops)
         self.fund_balance_atoms = 0
-        self.fund_equity_atoms: list[int] = []  # at the start, lowest, now
-        self.deposited_atoms = dict.fromkeys(owners.backstops, 0)
         self.folder = folder
         self.writers: dict[str, TableWriter] = {}
         self._rows: dict[str, list[tuple[Any, ...]]] = {"liquidations": [], "series": []}
@@ -163,19 +158,9 @@ class Recorder:
         """Take the end of a step: its report and the commands it was given."""
         self.counts["commands"] += report.commands
         self.counts["unfinished"] += int(report.unfinished)
-        if report.results.any():
-            self.refused += np.bincount(report.results, minlength=len(self.refused))
-        if self.deposited_atoms:
-            self._take_deposits(report, commands)
+        self.tally.after_step(commands, report.results)
         for episode in self.episodes.ended():
             self._put_down(episode)
-        marks = self.tables.markets[:, M_MARK_TICKS]
-        np.maximum(self.peak_ticks, marks, out=self.peak_ticks)
-        self.drawdown = max(self.drawdown, float((1.0 - marks / self.peak_ticks).max()))
-        equity = self._fund_equity_atoms()
-        if not self.fund_equity_atoms:
-            self.fund_equity_atoms = [equity, equity, equity]
-        self.fund_equity_atoms[1:] = [min(self.fund_equity_atoms[1], equity), equity]
         if "series" in self.writers and (self.venue.step - 1) % self.record_every_steps == 0:
             self._record_series()
         if self.folder is not None:
@@ -196,7 +181,7 @@ class Recorder:
                 self.folder.close_tables()
 
     def _record_series(self) -> None:
-        fund = (self.fund_equity_atoms[2], self.fund_balance_atoms)
+        fund = (self.tally.fund_equity_atoms[2], self.fund_balance_atoms)
         lost = (-self._balance_atoms(self.venue.fund_unit + BAD_DEBT), self.layers_atoms["socialised"])
         self._rows["series"] += self.sampler.sample(fund, lost)
         if len(self._rows["series"]) >= 512:
@@ -250,18 +235,9 @@ class Recorder:
             values = (step, step * self.dt_s, names, amounts, balances, rows[:, E_CAUSE])
             self.writers["fund"].append(dict(zip(FUND_COLUMNS, values, strict=True)))
 
-    def _take_deposits(self, report: StepReport, commands: Integers) -> None:
-        """Follow what backstop accounts brought and took away."""
-        kinds = commands[:, C_KIND]
-        moves = np.flatnonzero((kinds == Kind.DEPOSIT) | (kinds == Kind.WITHDRAW))
-        for row in commands[moves[report.results[moves] == Result.OK]].tolist() if len(moves) else ():
-            if row[C_ACCOUNT] in self.deposited_atoms:
-                sign = 1 if row[C_KIND] == Kind.DEPOSIT else -1
-                self.deposited_atoms[row[C_ACCOUNT]] += sign * row[C_AMOUNT]
-
     def _put_down(self, episode: Episode) -> None:
         """Add a liquidation to the totals and, if there is a folder, to its table: one row per market."""
-        end_equity = self._unit_equity_atoms(episode.unit, episode.account)
+        end_equity = int(equity_atoms(self.tables, episode.unit))
         lost = episode.margin_lost_atoms(end_equity)
         self.layers_atoms["own_margin"] += lost
         if "liquidations" not in self.writers:
@@ -289,32 +265,6 @@ class Recorder:
         row = self.tables.units[unit]
         return int(row[U_CREDITS_ATOMS] - row[U_DEBITS_ATOMS])
 
-    def _fund_equity_atoms(self) -> int:
-        fund = self.venue.fund_unit
-        return self._unit_equity_atoms(fund, fund)
-
-    def _unit_equity_atoms(self, unit: int, account: int) -> int:
-        """Return balance and unrealised profit of a cross unit or pocket at the marks (R-A4)."""
-        equity = self._balance_atoms(unit)
-        markets = len(self.venue.markets)
-        pockets_at = int(self.tables.venue[V_POCKETS_AT])
-        for market in range(markets):
-            position = self.tables.positions[account * markets + market]
-            home = pockets_at + account * markets + market if position[P_ISOLATED] else account
-            if home == unit and position[P_LOTS]:
-                row = self.tables.markets[market]
-                value = position[P_LOTS] * row[M_MULTIPLIER_ATOMS] * row[M_MARK_TICKS]
-                equity += int(value - position[P_COST_ATOMS])
-        return equity
-
-    def _account_equity_atoms(self, account: int) -> int:
-        """Return the equity of all units of an account."""
-        markets, pockets_at = len(self.venue.markets), int(self.tables.venue[V_POCKETS_AT])
-        units = [account]
-        if pockets_at != NONE:
-            units += [pockets_at + account * markets + market for market in range(markets)]
-        return sum(self._unit_equity_atoms(unit, account) for unit in units)
-
     def _write_balances(self) -> None:
         """Write down what every unit and position holds at the end, for the audit."""
         t, traders, markets = self.tables, self.venue.fund_unit, len(self.venue.markets)
@@ -334,8 +284,8 @@ class Recorder:
         """Return the numbers of the run so far; money in quote units, counts as integers."""
         markets = self.tables.markets
         volume, forced = int(markets[:, M_VOLUME_ATOMS].sum()), int(markets[:, M_FORCED_ATOMS].sum())
-        start, lowest, end = self.fund_equity_atoms
-        refusals = {Result(code).name: int(count) for code, count in enumerate(self.refused) if code and count}
+        start, lowest, end = self.tally.fund_equity_atoms
+        refusals = {Result(code).name: int(count) for code, count in enumerate(self.tally.refused) if code and count}
         waterfall = self._waterfall_atoms()
         return {
             "digest": self.venue.digest(),
@@ -345,7 +295,7 @@ class Recorder:
             "fills": int(markets[:, M_FILLS].sum()),
             "liquidations": self.episodes.count,
             "liquidated_notional": quote(self.counts["liquidated_atoms"]),
-            "max_drawdown": round(self.drawdown, 6),
+            "max_drawdown": round(self.tally.drawdown, 6),
             "insurance_fund_start": quote(start),
             "insurance_fund_min": quote(lowest),
             "insurance_fund_end": quote(end),
@@ -371,9 +321,9 @@ class Recorder:
         still open; a gain makes it negative. The backstops' part is their loss, if they have one.
         """
         fund = self.venue.fund_unit
-        open_loss = self._balance_atoms(fund) - self._fund_equity_atoms()
-        brought = sum(self.deposited_atoms.values())
-        left = sum(self._account_equity_atoms(account) for account in self.deposited_atoms)
+        open_loss = self._balance_atoms(fund) - int(equity_atoms(self.tables, fund))
+        brought = int(self.tally.backstops_brought_atoms[0])
+        left = sum(int(account_equity_atoms(self.tables, account)) for account in self.owners.backstops)
         return {
             "own_margin": self.layers_atoms["own_margin"],
             "fund": self.layers_atoms["deficits"] + self.layers_atoms["warehouse"] + open_loss,
