@@ -19,7 +19,7 @@ from delever.agents.parameters import CohortParameters
 from delever.agents.view import View
 from delever.engine.commands import C_ACCOUNT, COMMAND_COLUMNS, Kind, batch
 from delever.engine.rules.base import ATOMS_PER_QUOTE
-from delever.engine.rules.io import load_rules
+from delever.engine.rules.io import load_rules, rules_hash
 from delever.engine.rules.presets import TEXTBOOK
 from delever.engine.rules.ruleset import RuleSet
 from delever.engine.state import Market
@@ -152,6 +152,8 @@ class MarketModel(mesa.Model):
     def snapshot(self) -> Snapshot:
         """Return the whole state as arrays by name; solo agents keep their state themselves."""
         parts: dict[str, Mapping[str, NDArray[Any]]] = {
+            "made of": {name: np.array(text) for name, text in self._made_of().items()},
+            "collected": {name: np.array(values) for name, values in self.datacollector.model_vars.items()},
             "venue": self.venue.snapshot(),
             "gateway": self.gateway.snapshot(),
             "calendar": self.calendar.state(),
@@ -161,7 +163,10 @@ class MarketModel(mesa.Model):
         return {f"{part}/{name}": array for part, arrays in parts.items() for name, array in arrays.items()}
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Go back to a `snapshot` of a model made with the same arguments."""
+        """Go back to a `snapshot` of a model made with the same arguments.
+
+        Raises ValueError if scenario, rules or seed of the two differ; nothing is changed then.
+        """
 
         def part(prefix: str) -> Snapshot:
             return {
@@ -170,12 +175,17 @@ class MarketModel(mesa.Model):
                 if name.startswith(f"{prefix}/")
             }
 
+        for name, text in self._made_of().items():
+            if str(snapshot[f"made of/{name}"]) != text:
+                raise ValueError(f"the snapshot was taken of a model with another {name}")
         self.venue.restore(part("venue"))
         self.gateway.restore(part("gateway"))
         self.calendar.restore(part("calendar"))
         self.history.restore(part("history"))
         for cohort in self.cohorts:
             cohort.restore(part(f"cohort {cohort.name}"))
+        for name, values in part("collected").items():
+            self.datacollector.model_vars[name] = values.tolist()
         self.running = self.step_now <= self.scenario.steps
 
     def close(self) -> None:
@@ -190,13 +200,26 @@ class MarketModel(mesa.Model):
             delattr(self, name)
         self._index_ticks = self.wakings = np.empty(0, dtype=np.int64)
 
+    def _made_of(self) -> dict[str, str]:
+        """Return what must be the same in a model that takes over a snapshot of this one."""
+        return {
+            "scenario": self.scenario.model_dump_json(),
+            "rule set": rules_hash(self.rules),
+            "seed": str(self.master_seed),
+        }
+
     def _decide(self, wakers: Sequence[Integers]) -> None:
         """Let each cohort's awake traders and all solo agents decide, and send what they want."""
         assert self.view is not None
         step = self.step_now
         for cohort, place, awake in zip(self.cohorts, self.directory.cohorts, wakers, strict=True):
             if len(awake):
-                commands = _checked(cohort.decide(self.view, awake), f"decide of cohort {cohort.name!r} must return")
+                try:
+                    wanted = cohort.decide(self.view, awake)
+                except Exception as error:
+                    error.add_note(f"raised by decide of cohort {cohort.name!r} in step {step}")
+                    raise
+                commands = _checked(wanted, f"decide of cohort {cohort.name!r} must return")
                 if not self.gateway.submit(commands, place.first, place.last, step):
                     raise ValueError(f"decide of cohort {cohort.name!r} commands an account that is not in the cohort")
         for agent in self.solos:

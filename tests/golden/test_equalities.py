@@ -1,5 +1,7 @@
 """What must make no difference makes none: how a run is stepped, cut in two, labelled, mirrored, or merely watched."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -10,7 +12,6 @@ from delever.engine.rules.io import load_rules, replace
 from delever.engine.rules.presets import BINANCE_USDM, HYPERLIQUID, TEXTBOOK
 from delever.engine.rules.ruleset import RuleSet
 from delever.engine.tables import (
-    M_BEST_ASK,
     M_COLLAR_LOW,
     P_COST_ATOMS,
     P_LOTS,
@@ -174,9 +175,29 @@ def test_another_cohort_shifts_nobodys_luck() -> None:
     assert np.array_equal(joined.cohorts[0].initial_deposit_atoms(), alone.cohorts[0].initial_deposit_atoms())
 
 
-def test_a_snapshot_does_not_fit_another_world() -> None:
+@pytest.mark.parametrize(
+    ("other", "differs"),
+    [
+        (lambda: MarketModel(shock_world("traders=401"), rules=TEXTBOOK, seed=1), "scenario"),
+        (lambda: MarketModel(shock_world(), rules=HYPERLIQUID, seed=1), "scenario|rule set"),
+        (lambda: MarketModel(shock_world(), rules=TEXTBOOK, seed=2), "seed"),
+    ],
+)
+def test_a_snapshot_does_not_fit_another_world(other: Callable[[], MarketModel], differs: str) -> None:
     kept = MarketModel(shock_world(), rules=TEXTBOOK, seed=1).snapshot()
-    other = MarketModel(shock_world("traders=401"), rules=TEXTBOOK, seed=1)
-    with pytest.raises(ValueError, match="does not fit"):
-        other.restore(kept)
-    assert other.venue.tables.markets[0, M_BEST_ASK] > 0
+    stranger = other()
+    before = state(stranger)
+    with pytest.raises(ValueError, match=f"another ({differs})"):
+        stranger.restore(kept)
+    assert state(stranger) == before
+
+
+def test_what_was_collected_goes_back_with_the_rest() -> None:
+    model = MarketModel(shock_world(), rules=TEXTBOOK, seed=1)
+    for _ in range(5):
+        model.step()
+    kept, collected = model.snapshot(), model.datacollector.get_model_vars_dataframe()
+    finished(model)
+    model.restore(kept)
+    assert model.datacollector.get_model_vars_dataframe().equals(collected)
+    assert len(collected) == 6

@@ -65,6 +65,13 @@ class Sloppy(Cohort):
         return [1, 2, 3]
 
 
+class Clumsy(Cohort):
+    """Works out prices that are no numbers."""
+
+    def decide(self, view: View, wakers: NDArray[np.int64]) -> NDArray[np.int64]:
+        return self.limit(wakers, 0, 1, 1, float("nan"))
+
+
 def step_many(model: MarketModel, steps: int) -> MarketModel:
     for _ in range(steps):
         model.step()
@@ -215,3 +222,11 @@ def test_volatility_is_the_moving_average_of_absolute_changes() -> None:
     other.note(np.array([101_000]))
     assert history.volatility_ppm[0] == other.volatility_ppm[0]
     assert other.count == 401
+
+
+def test_an_error_in_decide_names_the_cohort_and_the_step() -> None:
+    extra = [(Clumsy, {"count": 5, "mean_interval_s": 1.0})]
+    model = MarketModel(shock_world(), rules=TEXTBOOK, cohorts=extra)
+    with pytest.raises(ValueError, match="NaN") as caught:
+        step_many(model, 1)
+    assert caught.value.__notes__ == ["raised by decide of cohort 'clumsy' in step 1"]
