@@ -22,6 +22,12 @@ def test_each_set_up_is_one_command(marker: str) -> None:
     assert len(blocks[0].splitlines()) == 1, f"the set-up command marked {marker} is more than one line"
 
 
+def test_ci_draws_the_same_examples_in_every_run() -> None:
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert "\nexport CI=1\n" in script
+    assert '"CI" in os.environ' in (ROOT / "tests" / "conftest.py").read_text(encoding="utf-8")
+
+
 def test_ci_runs_the_readme_command_and_no_other() -> None:
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert "tests/readme_blocks.py tests" in script
