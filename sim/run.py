@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import FrameType
@@ -83,8 +84,9 @@ def _run(
         folder=folder,
         journal=journal,
     )
-    manifest = _manifest(model, list(recorder.writers))
+    manifest: dict[str, Any] = {}
     if folder is not None:
+        manifest = _manifest(model, list(recorder.writers))
         folder.write_json(MANIFEST, manifest)
     model.listen(recorder.take)
     failure: BaseException | None = None
@@ -193,7 +195,7 @@ def _manifest(model: MarketModel, tables: Sequence[str]) -> dict[str, Any]:
         "delever": _version("delever"),
         "python": platform.python_version(),
         **{package: _version(package) for package in PACKAGES},
-        "commit": _commit(),
+        **_sources()._asdict(),
         "scenario": scenario.model_dump(mode="json"),
         "rules": model.rules.model_dump(mode="json"),
         "rules_hash": rules_hash(model.rules),
@@ -217,6 +219,7 @@ def _manifest(model: MarketModel, tables: Sequence[str]) -> dict[str, Any]:
     }
 
 
+@cache
 def _version(package: str) -> str | None:
     try:
         return version(package)
@@ -224,13 +227,35 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _commit() -> str | None:
-    """Return the commit this code was checked out from, if it was."""
+class Sources(NamedTuple):
+    """Where this code comes from: the commit it was checked out from, and whether anything differs from that commit.
+
+    Both are None for an installed package, also one that was installed somewhere inside another checkout.
+    """
+
+    commit: str | None
+    dirty: bool | None
+
+
+@cache
+def _sources() -> Sources:
+    """Ask git, once in a process."""
     here = Path(__file__).resolve().parent
+    if _git(here, "ls-files", Path(__file__).name) != Path(__file__).name:
+        return Sources(None, None)
+    changes = _git(here.parent, "status", "--porcelain")
+    return Sources(_git(here, "rev-parse", "HEAD"), None if changes is None else bool(changes))
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
     try:
         asked = subprocess.run(
-            ["git", "-C", str(here), "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10, check=False
+            ["git", "--no-optional-locks", "-C", str(folder), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return asked.stdout.strip() or None if asked.returncode == 0 else None
+    return asked.stdout.strip() if asked.returncode == 0 else None
