@@ -111,7 +111,8 @@ def _store(folder: Path, runs: pd.DataFrame, summary: dict[str, Any]) -> None:
     """Write the results; each file appears whole or not at all."""
     import json
 
-    from .figures import comparison_figure
+    from .comparison_figure import comparison_figure
+    from .drawing import save
 
     (folder / "figures").mkdir(exist_ok=True)
     part = folder / "part"
@@ -120,7 +121,7 @@ def _store(folder: Path, runs: pd.DataFrame, summary: dict[str, Any]) -> None:
         os.replace(part, folder / "runs.parquet")
         part.write_text(json.dumps(summary, indent=2), encoding="utf-8")
         os.replace(part, folder / "comparison.json")
-        comparison_figure(runs).savefig(part, format="png", dpi=150)
+        save(comparison_figure(runs), part)
         os.replace(part, folder / "figures" / "comparison.png")
     except OSError as error:
         raise UserError(f"{describe_os_error(error)} The runs themselves are kept in {folder}.") from None

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from .folder import RunFolder
 from .metrics.losses import LAYERS, waterfall_atoms
@@ -39,6 +40,15 @@ def waterfall_quote(run: RunFolder) -> dict[str, float]:
 def fund_movements(run: RunFolder) -> pd.DataFrame:
     """Return the movements of the fund but for the deposit it began with."""
     return run.fund[run.fund["code"] != "DEPOSIT"]
+
+
+def backstop_equity(run: RunFolder) -> NDArray[np.float64] | None:
+    """Return the equity of all backstop providers together at each recorded step, in quote.
+
+    None if there are no providers, or nothing ever came to them.
+    """
+    atoms = run.series.drop_duplicates("step")["backstop_equity_atoms"].to_numpy(dtype=np.float64)
+    return atoms / ATOMS_PER_QUOTE if len(atoms) and np.ptp(atoms) else None
 
 
 def deepest_fall(run: RunFolder, market: int) -> Fall | None:

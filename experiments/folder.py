@@ -16,8 +16,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "step", "time_s", "market", "index_ticks", "mark_ticks", "last_ticks", "bid_ticks", "ask_ticks",
         "depth_bid_lots", "depth_ask_lots", "volume_lots", "volume_atoms", "forced_lots", "forced_atoms", "fills",
         "open_interest_lots", "funding_ppb", "distressed", "called", "fund_equity_atoms", "fund_balance_atoms",
-        "bad_debt_atoms", "socialised_atoms", "margin_ratio_p50_ppm", "margin_ratio_p90_ppm", "long_leverage_ppm",
-        "short_leverage_ppm",
+        "backstop_equity_atoms", "bad_debt_atoms", "socialised_atoms", "margin_ratio_p50_ppm", "margin_ratio_p90_ppm",
+        "long_leverage_ppm", "short_leverage_ppm",
     ),
     "liquidations": (
         "liquidation", "parent", "step", "time_s", "account", "cohort", "market", "isolated", "lots", "value_atoms",

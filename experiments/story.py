@@ -10,6 +10,7 @@ import pandas as pd
 from .facts import (
     ATOMS_PER_QUOTE,
     MINUTE_S,
+    backstop_equity,
     deepest_fall,
     fund_movements,
     liquidations_by_cohort,
@@ -30,6 +31,7 @@ from .metrics.cascades import (
 )
 from .metrics.losses import (
     bad_debt_ratio,
+    closed_by_way_atoms,
     drawdown,
     fund_flows_atoms,
     recovery_rate,
@@ -37,6 +39,12 @@ from .metrics.losses import (
     time_under_water_s,
 )
 from .words import LAYER_NAMES, amount, clock, code_words, count_of, duration, three_figures
+
+WAYS_IN_WORDS = {
+    "book": "found a counterparty in the book",
+    "takeover": "was taken over by the fund or by backstop providers",
+    "adl": "was closed against winners",
+}
 
 
 class Chapter(NamedTuple):
@@ -67,7 +75,7 @@ def tell(run: RunFolder) -> list[Chapter]:
             ("bankruptcy price", "takeover", "auto-deleveraging (ADL)", "haircut", "socialised loss"),
             ("losses",),
         ),
-        Chapter("The insurance fund", _fund(run), ("insurance fund",), ("fund",)),
+        Chapter("The insurance fund", _fund(run), ("insurance fund", "backstop"), ("fund",)),
     ]
 
 
@@ -204,15 +212,30 @@ def _payers(run: RunFolder) -> list[str]:
     if paid["fund"] < 0:
         told.append(f"The insurance fund gained {amount(-paid['fund'])} quote on positions it took over.")
     if len(run.liquidations):
-        short_of, rate = shortfall_atoms(run.liquidations), recovery_rate(run.liquidations)
-        share = bad_debt_ratio(run.liquidations, float(closed_atoms(run.liquidations).sum()))
-        told.append(
-            f"Liquidated accounts ended {_money(short_of)} below zero, {_percent(share)} of the value that was closed; "
-            f"{_percent(rate)} of the value of their positions was recovered without help."
-            if short_of
-            else "No liquidated account ended below zero."
-        )
+        told += _recovered(run.liquidations)
     return [*told, _deleveraged(run)] if len(run.adl) else told
+
+
+def _recovered(liquidations: pd.DataFrame) -> list[str]:
+    """Say which way positions were closed, and how much of their value was recovered without anybody's help."""
+    closed, short_of = closed_by_way_atoms(liquidations), shortfall_atoms(liquidations)
+    whole = sum(closed.values())
+    if not whole:
+        return []
+    ways = [f"{_percent(closed[way] / whole)} {words}" for way, words in WAYS_IN_WORDS.items() if closed[way]]
+    told = [f"Of the value that was closed, {', '.join(ways)}."]
+    if short_of:
+        told.append(
+            f"Liquidated accounts ended {_money(short_of)} below zero, "
+            f"{_percent(bad_debt_ratio(liquidations, whole))} of the value that was closed."
+        )
+    if short_of or closed["book"] < whole:
+        told.append(
+            f"{_percent(recovery_rate(liquidations))} was recovered without help: in the book, less what accounts "
+            "ended below zero. After a takeover or deleveraging at the bankruptcy price an account ends with nothing "
+            "instead of a debt, but somebody else has its position."
+        )
+    return told
 
 
 def _deleveraged(run: RunFolder) -> str:
@@ -246,7 +269,19 @@ def _fund(run: RunFolder) -> list[str]:
             f"its lowest it held {_money(cash.min())}. The longest time it stayed below an earlier high was "
             f"{duration(time_under_water_s(times, cash))}."
         )
-    return told
+    return told + _backstop(run)
+
+
+def _backstop(run: RunFolder) -> list[str]:
+    """Say what became of the money of the backstop providers, if anything did."""
+    equity = backstop_equity(run)
+    if equity is None:
+        return []
+    times = run.series.drop_duplicates("step")["time_s"].to_numpy()
+    return [
+        f"Backstop providers, who take over what the book leaves, began with {amount(equity[0])} quote and ended with "
+        f"{amount(equity[-1])}; at {clock(times[equity.argmin()])} they had least, {amount(equity.min())}."
+    ]
 
 
 def _percent(share: float) -> str:

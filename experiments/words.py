@@ -77,6 +77,7 @@ GLOSSARY = {
     "bankruptcy price": "The price at which closing leaves an account with nothing. Beyond it, somebody else pays.",
     "insurance fund": "Money of the venue that covers what bankrupt accounts cannot pay.",
     "takeover": "The fund or a backstop provider takes a position over at its bankruptcy price, outside the book.",
+    "backstop": "An account with money of its own that takes over what the book leaves, and bears what it loses.",
     "auto-deleveraging (ADL)": "Winning positions are closed against bankrupt ones where the fund does not pay.",
     "haircut": "What a deleveraged winner gets less than at the mark price.",
     "socialised loss": "A loss shared among all accounts with a profit, in proportion to the profit.",

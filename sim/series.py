@@ -39,8 +39,8 @@ SERIES_COLUMNS = (
     "step", "time_s", "market", "index_ticks", "mark_ticks", "last_ticks", "bid_ticks", "ask_ticks",
     "depth_bid_lots", "depth_ask_lots", "volume_lots", "volume_atoms", "forced_lots", "forced_atoms", "fills",
     "open_interest_lots", "funding_ppb", "distressed", "called", "fund_equity_atoms", "fund_balance_atoms",
-    "bad_debt_atoms", "socialised_atoms", "margin_ratio_p50_ppm", "margin_ratio_p90_ppm", "long_leverage_ppm",
-    "short_leverage_ppm",
+    "backstop_equity_atoms", "bad_debt_atoms", "socialised_atoms", "margin_ratio_p50_ppm", "margin_ratio_p90_ppm",
+    "long_leverage_ppm", "short_leverage_ppm",
 )  # fmt: skip
 COUNTERS = (M_VOLUME_LOTS, M_VOLUME_ATOMS, M_FORCED_LOTS, M_FORCED_ATOMS, M_FILLS)
 
@@ -59,6 +59,7 @@ class SeriesSampler:
         traders = venue.fund_unit
         by_key = np.argsort(venue.tables.accounts[:traders, A_KEY], kind="stable")
         self.sampled = np.sort(by_key[:: -(-traders // SAMPLE_MAX)])
+        self.backstops = np.array(venue.backstops, dtype=np.int64)
         self.counters = np.zeros((len(venue.markets), len(COUNTERS)), dtype=np.int64)
 
     def sample(self, fund: tuple[int, int], lost: tuple[int, int]) -> list[tuple[int, ...]]:
@@ -77,6 +78,7 @@ class SeriesSampler:
         distressed = int(t.venue[V_LISTED_COUNT])
         held = np.array([view.lots(self.sampled, market) for market in range(len(symbols))])
         equity = view.equity_atoms(self.sampled)
+        backstop = int(view.equity_atoms(self.backstops).sum())
         ratios = margin_ratios_ppm(view.maintenance_atoms(self.sampled), equity)[(held != 0).any(axis=0)]
         middle, high = quantile(ratios, 50), quantile(ratios, 90)
         rows = []
@@ -86,7 +88,7 @@ class SeriesSampler:
             values = (
                 step, step * self.dt_s, market, row[M_INDEX_TICKS], row[M_MARK_TICKS], row[M_LAST_TICKS],
                 row[M_BEST_BID], ask, *self._depth_lots(market), *added[market], row[M_LONG_LOTS],
-                row[M_FUNDING_PPB], distressed, called, *fund, *lost, middle, high,
+                row[M_FUNDING_PPB], distressed, called, *fund, backstop, *lost, middle, high,
                 *(
                     leverage_ppm(np.maximum(side * held[market], 0) * view.lot_atoms[market], equity)
                     for side in (1, -1)

@@ -11,6 +11,9 @@ from numpy.typing import ArrayLike
 LAYERS = ("own_margin", "fund", "backstop", "adl", "socialised", "bad_debt")
 """The layers of the waterfall in the order in which they pay; the keys of `waterfall` in summary.json."""
 
+WAYS = ("book", "takeover", "adl")
+"""How a position is closed by force: columns `WAY_lots` of the liquidations."""
+
 
 class Drawdown(NamedTuple):
     """Deepest fall of a curve below its highest value so far."""
@@ -54,10 +57,21 @@ def bad_debt_ratio(liquidations: pd.DataFrame, closed_atoms: float) -> float:
     return shortfall_atoms(liquidations) / closed_atoms if closed_atoms > 0 else float("nan")
 
 
+def closed_by_way_atoms(liquidations: pd.DataFrame) -> dict[str, float]:
+    """Return the value closed by force in the book, by takeover and by deleveraging, at the marks of the beginnings."""
+    value_of_lot = liquidations["value_atoms"] / liquidations["lots"].abs()
+    return {way: float((value_of_lot * liquidations[f"{way}_lots"].abs()).sum()) for way in WAYS}
+
+
 def recovery_rate(liquidations: pd.DataFrame) -> float:
-    """Return 1 - shortfall / value of the positions when their liquidation began; NaN without liquidations."""
-    value = float(liquidations["value_atoms"].sum())
-    return 1.0 - shortfall_atoms(liquidations) / value if value > 0 else float("nan")
+    """Return the share of the value closed by force that was recovered without help; NaN if nothing was closed.
+
+    That is what found a counterparty in the book, less the shortfall. What was taken over or closed against winners
+    counts as helped in full: at the bankruptcy price it leaves no shortfall because somebody else bears the loss.
+    """
+    closed = closed_by_way_atoms(liquidations)
+    whole = sum(closed.values())
+    return (closed["book"] - shortfall_atoms(liquidations)) / whole if whole > 0 else float("nan")
 
 
 def fund_flows_atoms(fund: pd.DataFrame) -> pd.DataFrame:

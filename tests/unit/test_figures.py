@@ -6,9 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.patches import StepPatch
 
-from delever.experiments import figures
+from delever.experiments import drawing, figures
+from delever.experiments.comparison_figure import comparison_figure
 from delever.experiments.folder import RunFolder
+from delever.experiments.metrics.cascades import causal_cascades
 from tests.synthetic_run import write_run
 
 
@@ -57,8 +60,9 @@ def test_several_markets_have_a_price_picture_each(tmp_path: Path) -> None:
 def test_axes_have_units(crash: RunFolder) -> None:
     assert "price (quote)" in words(figures.price_figure(crash, 0)[0])
     assert "hours:minutes" in words(figures.price_figure(crash, 0)[0])
-    assert "% (logarithmic)" in words(figures.margin_figure(crash)[0])
-    assert "quote\nper 30 seconds" in words(figures.fund_figure(crash)[0])
+    assert "% of the index" in words(figures.price_figure(crash, 0)[0])
+    assert "maintenance / equity (%)" in words(figures.margin_figure(crash)[0])
+    assert "quote\nper 1 minute" in words(figures.fund_figure(crash)[0])
     assert "value closed (quote)" in words(figures.sizes_figure(crash)[0])
 
 
@@ -70,8 +74,8 @@ def test_flows_of_the_fund_say_their_reason_and_direction(crash: RunFolder) -> N
 
 def test_bars_of_the_fund_add_up_to_its_flows(crash: RunFolder) -> None:
     figure, _ = figures.fund_figure(crash)
-    axis = figure.axes[1]
-    drawn = sum(bar.get_height() for container in axis.containers for bar in container)
+    stacked = [patch.get_data() for patch in figure.axes[1].patches if isinstance(patch, StepPatch)]
+    drawn = sum((data.values - data.baseline).sum() for data in stacked)
     moved = crash.fund.loc[crash.fund["code"] != "DEPOSIT", "amount_atoms"].sum() / 1e6
     assert drawn * 1000 == pytest.approx(moved)  # the axis counts thousands
 
@@ -98,11 +102,65 @@ def test_a_calm_run_has_sentences_instead_of_empty_axes(calm: RunFolder) -> None
     assert "Nobody was liquidated" in words(figures.sizes_figure(calm)[0])
 
 
+def test_prices_are_drawn_as_shares_of_the_index_and_only_where_there_are_any() -> None:
+    away = figures.percent_of_index([0, 110, 95], [100, 100, 100])
+    assert np.isnan(away[0])
+    assert away[1:] == pytest.approx([10, -5])
+
+
+def test_liquidations_that_closed_nothing_are_counted_on_both_sides(crash: RunFolder) -> None:
+    """One definition: a liquidation counts when it began. Those without a size have no bar, and the title says so."""
+    before = crash.liquidations
+    nothing = before["liquidation"] <= 3
+    crash.liquidations = before.assign(**{way: before[way].where(~nothing, 0) for way in ("book_lots", "adl_lots")})
+    try:
+        left, right = figures.sizes_figure(crash)[0].axes
+    finally:
+        crash.liquidations = before
+    assert left.get_title(loc="left") == f"{len(before)} liquidations, 3 closed nothing"
+    assert sum(bar.get_height() for bar in left.patches) == len(before) - 3
+    assert right.get_title(loc="left").startswith(f"{len(causal_cascades(before))} cascades")
+
+
+def test_the_backstop_is_drawn_if_something_came_to_it(crash: RunFolder, calm: RunFolder) -> None:
+    assert "equity of the backstop providers" in words(figures.fund_figure(crash)[0])
+    assert "backstop" not in words(figures.fund_figure(calm)[0])
+    moved = crash.fund
+    crash.fund = moved[moved["code"] == "DEPOSIT"]
+    try:
+        figure, caption = figures.fund_figure(crash)
+    finally:
+        crash.fund = moved
+    assert [axis.get_title(loc="left") for axis in figure.axes] == ["equity of the backstop providers"]
+    assert "Nothing came into the fund" in caption
+
+
+def test_no_legend_covers_a_line(crash: RunFolder) -> None:
+    for figure in (figures.price_figure(crash, 0)[0], figures.margin_figure(crash)[0], figures.fund_figure(crash)[0]):
+        figure.draw_without_rendering()
+        for axis in figure.axes:
+            legend = axis.get_legend()
+            assert legend is None or not legend.get_window_extent().overlaps(axis.get_window_extent())
+
+
+def test_labels_of_losses_stay_inside(crash: RunFolder) -> None:
+    """Also where all of the loss is one layer's, whose bar is the longest and whose label the widest."""
+    one_layer = dict.fromkeys(crash.summary["waterfall"], 0.0) | {"own_margin": 888_888_888_888.0}
+    crash.summary["waterfall"], before = one_layer, crash.summary["waterfall"]
+    try:
+        figure, _ = figures.losses_figure(crash)
+    finally:
+        crash.summary["waterfall"] = before
+    figure.draw_without_rendering()
+    axis = figure.axes[0]
+    assert all(text.get_window_extent().x1 < axis.get_window_extent().x1 for text in axis.texts)
+
+
 def test_ticks_are_written_with_separators_and_never_rounded_to_the_wrong_number() -> None:
     figure = Figure()
     axis = figure.subplots()
     axis.plot([0, 1], [3.1, 8.2])
-    figures._separators(axis)
+    drawing.separators(axis)
     figure.draw_without_rendering()
     for tick, label in zip(axis.get_yticks(), axis.get_yticklabels(), strict=True):
         assert float(label.get_text().replace(",", "").replace("−", "-")) == pytest.approx(tick)
@@ -112,8 +170,8 @@ def test_ticks_are_written_with_separators_and_never_rounded_to_the_wrong_number
 
 
 def test_colours_can_be_told_apart_by_the_colour_blind() -> None:
-    assert len(set(figures.CYCLE)) == len(figures.CYCLE)
-    assert {"#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7"} <= set(figures.CYCLE)
+    assert len(set(drawing.CYCLE)) == len(drawing.CYCLE)
+    assert {"#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7"} <= set(drawing.CYCLE)
 
 
 def runs(**columns: list[float]) -> pd.DataFrame:
@@ -123,7 +181,7 @@ def runs(**columns: list[float]) -> pd.DataFrame:
 
 def test_the_comparison_names_what_is_always_zero() -> None:
     table = runs(liquidations=[1, 2, 3, 0, 0, 1], bad_debt=[0.0] * 6)
-    said = words(figures.comparison_figure(table))
+    said = words(comparison_figure(table))
     assert "A: a" in said
     assert "B: b" in said
     assert "0 in every run: bad debt" in said
@@ -131,4 +189,4 @@ def test_the_comparison_names_what_is_always_zero() -> None:
 
 
 def test_the_comparison_of_nothing_is_a_sentence() -> None:
-    assert "All measures are 0" in words(figures.comparison_figure(runs(bad_debt=[0.0] * 6)))
+    assert "All measures are 0" in words(comparison_figure(runs(bad_debt=[0.0] * 6)))

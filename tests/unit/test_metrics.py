@@ -19,6 +19,7 @@ from delever.experiments.metrics.cascades import (
 from delever.experiments.metrics.losses import (
     LAYERS,
     bad_debt_ratio,
+    closed_by_way_atoms,
     drawdown,
     fund_flows_atoms,
     recovery_rate,
@@ -132,9 +133,22 @@ def test_ratios_of_shortfall() -> None:
     hit = TREE.assign(deficit_atoms=[7, 0, 0, 0, 0, 0])
     assert shortfall_atoms(hit) == 7
     assert bad_debt_ratio(hit, 140.0) == 0.05
-    assert recovery_rate(hit) == 0.95
     assert math.isnan(bad_debt_ratio(hit.iloc[:0], 0.0))
     assert math.isnan(recovery_rate(hit.iloc[:0]))
+
+
+def test_only_what_the_book_took_is_recovered_without_help() -> None:
+    """Of 140: 20 taken over, 15 closed against winners, and 7 of the rest not covered by the accounts themselves."""
+    lots = TREE["book_lots"]
+    hit = TREE.assign(
+        book_lots=[lots[0], 0, lots[2], 0, *lots[4:]],
+        takeover_lots=[0, lots[1], 0, 0, 0, 0],
+        adl_lots=[0, 0, 0, lots[3], 0, 0],
+        deficit_atoms=[7, 0, 0, 0, 0, 0],
+    )
+    assert closed_by_way_atoms(hit) == {"book": 105.0, "takeover": 20.0, "adl": 15.0}
+    assert recovery_rate(hit) == pytest.approx((105 - 7) / 140)
+    assert recovery_rate(TREE) == 1.0
 
 
 def test_flows_of_the_fund_are_added_by_reason_and_direction() -> None:

@@ -3,7 +3,9 @@
 import errno
 import json
 import os
+import shutil
 import signal
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from delever.engine.rules.presets import BINANCE_USDM, HYPERLIQUID, PRESETS, TEX
 from delever.engine.rules.ruleset import RuleSet
 from delever.experiments.folder import COLUMNS, RunFolder
 from delever.sim import output
+from delever.sim import run as run_module
 from delever.sim.output import OutputError
 from delever.sim.run import simulate
 from tests.golden.shocks import shock_world
@@ -245,3 +248,35 @@ def test_a_second_run_leaves_nothing_of_the_first(tmp_path: Path) -> None:
     simulate(short, TEXTBOOK, SEED, out=tmp_path)
     assert not (tmp_path / "journal.parquet").exists()
     assert RunFolder(tmp_path).table("liquidations").empty
+
+
+def test_the_series_of_the_backstop_ends_with_what_it_lost(stored: Stored) -> None:
+    equity = stored.run.series["backstop_equity_atoms"]
+    lost = max(0, int(equity.iloc[0] - equity.iloc[-1]))
+    assert lost == round(stored.summary["waterfall"]["backstop"] * ATOMS)
+    if stored.summary["rules"] == "hyperliquid":
+        assert lost > 0
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="there is no git")
+def test_the_manifest_says_whether_the_sources_are_those_of_the_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def git(*words: str) -> str:
+        me = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+        return subprocess.run(["git", *me, *words], cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+
+    source = tmp_path / "sim" / "run.py"
+    source.parent.mkdir()
+    source.write_text("a = 1\n")
+    monkeypatch.setattr(run_module, "__file__", str(source))
+    found = [run_module._sources.__wrapped__()]
+    git("init", "-q")
+    found.append(run_module._sources.__wrapped__())
+    git("add", ".")
+    git("commit", "-q", "-m", "one")
+    commit = git("rev-parse", "HEAD").strip()
+    found.append(run_module._sources.__wrapped__())
+    (tmp_path / "agents.py").write_text("a = 2\n")
+    found.append(run_module._sources.__wrapped__())
+    assert found == [(None, None), (None, None), (commit, False), (commit, True)]

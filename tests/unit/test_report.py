@@ -49,7 +49,21 @@ def test_the_account_agrees_with_the_tables(crash: Path) -> None:
     assert f"{run.adl['counterparty'].nunique()} winners had positions" in told["Who paid"]
     assert told["Who paid"].index("own margin") < told["Who paid"].index("insurance fund")
     assert "branching ratio" in told["The cascade"]
+    assert (
+        "Backstop providers, who take over what the book leaves, began with 500 thousand" in told["The insurance fund"]
+    )
     assert "The last to pay: winners who were deleveraged." in headline(run)
+
+
+def test_what_winners_had_to_take_is_not_recovered_without_help(crash: Path) -> None:
+    run = RunFolder(crash)
+    hit = run.liquidations
+    value = hit["value_atoms"] / hit["lots"].abs()
+    by_winners, closed = (value * hit["adl_lots"]).sum(), (value * (hit["adl_lots"] + hit["book_lots"])).sum()
+    told = next(" ".join(chapter.paragraphs) for chapter in tell(run) if chapter.heading == "Who paid")
+    assert f"{three_figures(100 * by_winners / closed)} % was closed against winners" in told
+    without_help = 1 - (by_winners + hit["deficit_atoms"].sum()) / closed
+    assert f"{three_figures(100 * without_help)} % was recovered without help" in told
 
 
 def test_an_interrupted_run_has_a_report_that_says_so(tmp_path: Path) -> None:
