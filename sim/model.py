@@ -32,6 +32,7 @@ from .gateway import Gateway
 from .history import MarkHistory
 from .index import index_ticks
 from .populations import BEHAVIOURS, traders_of
+from .profile import COHORT, no_lap
 from .scenario import Scenario, ScenarioError, load_scenario
 
 Integers = NDArray[np.int64]
@@ -73,6 +74,7 @@ class MarketModel(mesa.Model):
         journal: bool = False,
         check: bool = False,
         collect: bool = True,
+        lap: Callable[[str], None] = no_lap,
         **keywords: Any,
     ) -> None:
         """Build the world and open the venue.
@@ -81,12 +83,14 @@ class MarketModel(mesa.Model):
         the caller's own, as (class, parameters), with `name` and `count` among the parameters; `solos` adds single Mesa
         agents, as (class, arguments): each is made as `class(model, account=row, **arguments)` and given a deposit of
         `deposit_quote`, one of its arguments. `labels` permutes the account rows (for tests that rows mean nothing).
-        `keywords` replace fields of the scenario, e.g. `traders=500`. Raises ScenarioError, RuleError, or ValueError.
+        `lap` is called at the end of every phase of a step with its name (see profile.py). `keywords` replace fields of
+        the scenario, e.g. `traders=500`. Raises ScenarioError, RuleError, or ValueError.
         """
         if not 0 <= seed < 2**63:
             raise ScenarioError(f"seed must be from 0 to 2^63 - 1 (got {seed})")
         super().__init__(rng=seed)
         self.master_seed = seed
+        self._lap = lap
         wanted = load_rules(rules) if isinstance(rules, str) else rules or TEXTBOOK
         self.scenario, self.rules = _resolve(scenario, keywords).settle(wanted)
         markets = range(len(self.scenario.markets))
@@ -119,12 +123,19 @@ class MarketModel(mesa.Model):
         step = self.step_now
         if step > self.scenario.steps:
             raise ValueError(f"scenario {self.scenario.name!r} is over: it has {self.scenario.steps} steps")
+        lap = self._lap
         self.view = self.look()
-        self._decide(self.calendar.pop(step))
+        lap("view")
+        wakers = self.calendar.pop(step)
+        lap("calendar")
+        self._decide(wakers)
         self.calendar.put_back()
+        lap("calendar")
         self.arrived = self.gateway.collect(step)
+        lap("gateway")
         self.report = self._trade()
         self._remember()
+        lap("record")
         self.running = step < self.scenario.steps
 
     def look(self) -> View:
@@ -211,7 +222,7 @@ class MarketModel(mesa.Model):
     def _decide(self, wakers: Sequence[Integers]) -> None:
         """Let each cohort's awake traders and all solo agents decide, and send what they want."""
         assert self.view is not None
-        step = self.step_now
+        step, lap = self.step_now, self._lap
         for cohort, place, awake in zip(self.cohorts, self.directory.cohorts, wakers, strict=True):
             if len(awake):
                 try:
@@ -219,11 +230,16 @@ class MarketModel(mesa.Model):
                 except Exception as error:
                     error.add_note(f"raised by decide of cohort {cohort.name!r} in step {step}")
                     raise
+                lap(COHORT + cohort.name)
                 commands = _checked(wanted, f"decide of cohort {cohort.name!r} must return")
-                if not self.gateway.submit(commands, place.first, place.last, step):
+                lap("checks")
+                taken = self.gateway.submit(commands, place.first, place.last, step)
+                lap("gateway")
+                if not taken:
                     raise ValueError(f"decide of cohort {cohort.name!r} commands an account that is not in the cohort")
         for agent in self.solos:
             agent.step()
+        lap("solo agents")
 
     def _trade(self) -> StepReport:
         """Let the venue process what has arrived; a broken law stops the run with seed and step."""
