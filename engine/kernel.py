@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 import tempfile
 from collections.abc import Callable
 from functools import cache
@@ -25,6 +26,8 @@ F = TypeVar("F", bound=Callable[..., object])
 
 PACKAGES = ("engine", "agents", "sim")
 """Packages that have kernels; those of one call only those of packages to its left and its own."""
+KERNELS: list[Any] = []
+"""All kernels of the modules imported so far, as numba's dispatchers; none where kernels run interpreted."""
 
 
 def cache_root() -> Path:
@@ -71,6 +74,12 @@ def cache_folder(package: str) -> Path:
     return folder
 
 
+def kernels_on_disk() -> int:
+    """Return how many of KERNELS lie compiled on disk, for this version of Python."""
+    folders = {Path(compiled.stats.cache_path) for compiled in KERNELS}
+    return sum(1 for folder in folders for _ in folder.glob(f"*.py{sys.version_info[0]}{sys.version_info[1]}*.nbi"))
+
+
 def package_of(module: str) -> str:
     """Return which of PACKAGES keeps the kernels of `module`: the last for all others, for they may call any kernel."""
     own = module.startswith("delever.")
@@ -91,6 +100,7 @@ def kernel(function: F) -> F:
         counting = os.environ.get("DELEVER_KERNEL_COUNTING") == "1"
         compiled = numba.njit(cache=not counting, _nrt=counting, no_cfunc_wrapper=True)(function)
         _compile_once_for_constants(compiled)
+        KERNELS.append(compiled)
         return cast(F, compiled)
     finally:
         config.CACHE_DIR = before

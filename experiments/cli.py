@@ -205,6 +205,24 @@ def report(folder: Annotated[Path, Parameter(help="Folder of a run, finished or 
     print(f"Report: {write_report(folder)}")
 
 
+@app.command
+def warmup() -> None:
+    """Compile all kernels now, so that no later command waits for it.
+
+    The first command of a new version compiles what it needs; this compiles everything, says where the compiled kernels
+    are kept, and removes those of other versions that nobody has used for a week. They are kept in DELEVER_CACHE_DIR if
+    it is set, else in delever below XDG_CACHE_HOME or ~/.cache, else in the folder for temporary files.
+
+    For example:
+
+        delever warmup
+        DELEVER_CACHE_DIR=/scratch/kernels delever warmup
+    """
+    from .warmup import warm_up
+
+    warm_up()
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code; errors of users become one message on stderr."""
 

@@ -8,17 +8,15 @@ from pathlib import Path
 
 from rich.console import Console
 
-from delever.engine.rules.ruleset import RuleSet
 from delever.sim.run import simulate
-from delever.sim.scenario import load_scenario
 
 from .choose import check_paths, choose, folder_name, mistakes_of_users
 from .compare import print_comparison, run_comparison
 from .errors import UserError, at_least, writable_folder
 from .single import progress_bar
+from .warmup import compile_before_workers, told_when_compiling
 
 SEED_MAX = 2**63 - 1
-WARM_UP_TRADERS = 200
 
 
 def compare_many(
@@ -48,9 +46,9 @@ def compare_many(
     check_paths(wanted.scenario, first_seed)
     numbers = range(first_seed, first_seed + seeds)
     jobs = min(jobs, os.cpu_count() or 1, seeds * len(rules))
-    with mistakes_of_users(), progress_bar("runs") as moved:
+    with mistakes_of_users(), progress_bar("runs") as moved, told_when_compiling():
         if jobs > 1:
-            _compile_kernels(wanted.rules[0][1])
+            compile_before_workers()
         _, summary = run_comparison(
             wanted.scenario,
             wanted.rules,
@@ -64,8 +62,3 @@ def compare_many(
         print(json.dumps(summary))
     else:
         print_comparison(summary, Console())
-
-
-def _compile_kernels(rules: RuleSet) -> None:
-    """Make a small run with a crash, so that all kernels lie compiled on disk before several workers want them."""
-    simulate(load_scenario("flash-shock").replaced({"traders": WARM_UP_TRADERS}), rules, 0)

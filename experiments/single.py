@@ -19,6 +19,7 @@ from delever.sim.scenario import Scenario
 from .choose import check_paths, choose, folder_name, mistakes_of_users
 from .errors import Interrupted, LawBroken, UserError, at_least, writable_folder
 from .summary import print_summary
+from .warmup import told_when_compiling
 
 LEFT_OVER = ("report.html", "figures/*.png")
 
@@ -81,7 +82,7 @@ def _simulate(
     world: Scenario, rules: RuleSet, seed: int, folder: Path, *, journal: bool, check: bool
 ) -> dict[str, Any]:
     try:
-        with mistakes_of_users(), progress_bar("steps") as moved:
+        with mistakes_of_users(), progress_bar("steps") as moved, told_when_compiling():
             return simulate(world, rules, seed, out=folder, journal=journal, check=check, progress=moved).summary
     except KeyboardInterrupt:
         raise Interrupted(
