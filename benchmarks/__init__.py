@@ -1,1 +1,1 @@
-"""What the figures in the README are made with."""
+"""What delever's speed is measured with: `delever bench`, or `python -m benchmarks` from a checkout."""

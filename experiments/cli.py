@@ -33,6 +33,7 @@ app = App(
 )
 app.command(rules_app)
 app.command(scenarios_app)
+app.command("delever.benchmarks.command:bench_app", name="bench", help="Measure how fast delever is on this machine.")
 
 ScenarioName = Annotated[str, Parameter(help="Built-in scenario (delever scenarios list) or a TOML file.")]
 Rules = Annotated[
