@@ -114,6 +114,14 @@ def run(
     force: Annotated[
         bool, Parameter(negative=(), show_default=False, help="Write over another run in the folder.")
     ] = False,
+    profile: Annotated[
+        bool,
+        Parameter(
+            negative=(),
+            show_default=False,
+            help="Say where the time went: by phase of a step and by cohort; with --json as one more key.",
+        ),
+    ] = False,
 ) -> None:
     """Run one scenario under one rule set.
 
@@ -132,7 +140,7 @@ def run(
 
     run_one(
         scenario, rules=rules, seed=seed, index=index, symbol=symbol, sets=sets or [], traders=traders, out=out,
-        as_json=as_json, check=check, journal=journal, report=report, force=force,
+        as_json=as_json, check=check, journal=journal, report=report, force=force, profile=profile,
     )  # fmt: skip
 
 

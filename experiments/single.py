@@ -13,12 +13,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from delever.engine.rules.ruleset import RuleSet
 from delever.sim.output import OutputError
+from delever.sim.profile import Profile
 from delever.sim.run import simulate
 from delever.sim.scenario import Scenario
 
 from .choose import check_paths, choose, folder_name, mistakes_of_users
 from .errors import Interrupted, LawBroken, UserError, at_least, writable_folder
-from .summary import print_summary
+from .summary import print_profile, print_summary
 from .warmup import told_when_compiling
 
 LEFT_OVER = ("report.html", "figures/*.png")
@@ -51,6 +52,7 @@ def run_one(
     journal: bool,
     report: bool,
     force: bool,
+    profile: bool,
 ) -> None:
     """Do what `delever run` says; see there. Raises UserError and Interrupted."""
     at_least("--seed", seed, 0)
@@ -63,27 +65,33 @@ def run_one(
     for pattern in LEFT_OVER:
         for file in folder.glob(pattern):
             file.unlink()
-    summary = _simulate(world, meant, seed, folder, journal=journal, check=check)
+    clock = Profile() if profile else None
+    summary = _simulate(world, meant, seed, folder, journal=journal, check=check, profile=clock)
     if report:
         from .report import write_report
 
         with Console(stderr=True).status("drawing the report"):
             write_report(folder)
+    timed = {} if clock is None else {"profile": clock.report()}
     if as_json:
-        print(json.dumps(summary))
+        print(json.dumps(summary | timed))
         return
     console = Console()
     print_summary(summary, console)
+    if clock is not None:
+        print_profile(clock.report(), console)
     told = f"Report: {folder}/report.html" if report else f"Folder: {folder} (delever report makes its report)"
     console.print(told, highlight=False, soft_wrap=True)
 
 
 def _simulate(
-    world: Scenario, rules: RuleSet, seed: int, folder: Path, *, journal: bool, check: bool
+    world: Scenario, rules: RuleSet, seed: int, folder: Path, *, journal: bool, check: bool, profile: Profile | None
 ) -> dict[str, Any]:
     try:
         with mistakes_of_users(), progress_bar("steps") as moved, told_when_compiling():
-            return simulate(world, rules, seed, out=folder, journal=journal, check=check, progress=moved).summary
+            return simulate(
+                world, rules, seed, out=folder, journal=journal, check=check, progress=moved, profile=profile
+            ).summary
     except KeyboardInterrupt:
         raise Interrupted(
             f"What was recorded until then is kept in {folder}; delever report {folder} makes a report of it."

@@ -45,6 +45,29 @@ def print_summary(summary: dict[str, Any], console: Console) -> None:
     console.print(table)
 
 
+def print_profile(profile: dict[str, Any], console: Console) -> None:
+    """Print where the time of the steps went: a `Profile.report`."""
+    table = Table(box=box.SIMPLE, pad_edge=False, title="Where the time of the steps went", title_justify="left")
+    table.add_column("phase")
+    table.add_column("kind")
+    for heading in ("seconds", "share", "µs a step"):
+        table.add_column(heading, justify="right")
+    for row in profile["phases"]:
+        table.add_row(
+            row["phase"], row["kind"], f"{row['seconds']:.3f}", f"{row['share']:.1%}", f"{row['us_per_step']:.1f}"
+        )
+    table.add_section()
+    table.add_row("all", "", f"{profile['seconds']:.3f}", "100.0%", f"{profile['us_per_step']:.1f}")
+    console.print(table)
+    console.print(
+        f"A step: {profile['commands_per_step']:,.1f} commands, {profile['rounds_per_step']:,.2f} liquidation rounds, "
+        f"{profile['event_bytes_per_step']:,.0f} bytes of events. Python outside kernels and the decisions of cohorts: "
+        f"{profile['python_share']:.1%}.",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
 def in_words(summary: dict[str, Any]) -> str:
     """Return the run in two or three sentences."""
     fall = f"The mark price fell by at most {three_figures(100 * summary['max_drawdown'])} % from an earlier high."

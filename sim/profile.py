@@ -5,6 +5,8 @@ from __future__ import annotations
 from time import perf_counter
 from typing import Any
 
+from delever.engine.venue import StepReport
+
 # Phases that call a kernel and do next to nothing else, in the order of a step. Each is charged with the Python that
 # makes the call.
 KERNEL_PHASES = (
@@ -25,8 +27,16 @@ class Profile:
     """Adds up what passes between two laps: `lap(phase)` charges `phase` with the time since the lap before."""
 
     def __init__(self) -> None:
-        """Start the clock."""
+        """Begin with nothing."""
+        self.start()
+
+    def start(self) -> None:
+        """Start the clock, forgetting what was measured so far: the opening of a venue is no step."""
         self.seconds: dict[str, float] = {}
+        self.steps = 0
+        self.commands = 0
+        self.rounds = 0
+        self.event_bytes = 0
         self._last = perf_counter()
 
     def lap(self, phase: str) -> None:
@@ -35,9 +45,20 @@ class Profile:
         self.seconds[phase] = self.seconds.get(phase, 0.0) + now - self._last
         self._last = now
 
-    def report(self, steps: int) -> dict[str, Any]:
-        """Return seconds, share and microseconds a step by phase, longest first, and the share that is Python."""
-        whole = sum(self.seconds.values())
+    def end_step(self, report: StepReport, event_bytes: int) -> None:
+        """Count a step: its commands and rounds, and the bytes of all events so far."""
+        self.steps += 1
+        self.commands += report.commands
+        self.rounds += report.rounds
+        self.event_bytes = event_bytes
+        self.lap("record")
+
+    def report(self) -> dict[str, Any]:
+        """Return counts a step, and seconds, share and microseconds a step by phase, longest first.
+
+        `python_share` is the share of all phases that are neither kernels nor decisions of a cohort.
+        """
+        whole, steps = sum(self.seconds.values()), max(1, self.steps)
         python = sum(seconds for phase, seconds in self.seconds.items() if phase in PYTHON_PHASES)
         phases = [
             {
@@ -45,11 +66,20 @@ class Profile:
                 "kind": kind_of(phase),
                 "seconds": round(seconds, 4),
                 "share": round(seconds / whole, 4),
-                "us_per_step": round(seconds / max(1, steps) * 1e6, 2),
+                "us_per_step": round(seconds / steps * 1e6, 2),
             }
             for phase, seconds in sorted(self.seconds.items(), key=lambda item: -item[1])
         ]
-        return {"seconds": round(whole, 4), "python_share": round(python / whole, 4), "phases": phases}
+        return {
+            "steps": self.steps,
+            "commands_per_step": round(self.commands / steps, 2),
+            "rounds_per_step": round(self.rounds / steps, 4),
+            "event_bytes_per_step": round(self.event_bytes / steps, 1),
+            "seconds": round(whole, 4),
+            "us_per_step": round(whole / steps * 1e6, 2),
+            "python_share": round(python / whole, 4) if whole else 0.0,
+            "phases": phases,
+        }
 
 
 def kind_of(phase: str) -> str:

@@ -123,6 +123,7 @@ class Recorder:
         )
         self.layers_atoms: dict[str, int] = dict.fromkeys(("own_margin", "deficits", "warehouse", "socialised"), 0)
         self.tally = Tally(venue.tables, owners.backstops)
+        self.event_bytes = 0
         self.fund_balance_atoms = 0
         self.folder = folder
         self.writers: dict[str, TableWriter] = {}
@@ -141,6 +142,7 @@ class Recorder:
 
     def take(self, rows: Integers) -> None:
         """Take events in their order, (n, EVENT_COLUMNS)."""
+        self.event_bytes += rows.nbytes
         if "journal" in self.writers:
             self.writers["journal"].append(dict(zip(EVENT_NAMES, rows.T, strict=True)))
         # Nearly all events are voluntary fills, which the counters of the markets have added up already.

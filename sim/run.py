@@ -21,6 +21,7 @@ from delever.engine.rules.ruleset import RuleSet
 
 from .model import Extra, MarketModel
 from .output import OutputError, OutputFolder
+from .profile import Profile, no_lap
 from .recorder import JOURNAL_TABLES, TABLES, Owners, Recorder
 from .scenario import Scenario
 
@@ -48,24 +49,25 @@ def simulate(
     check: bool = False,
     progress: Progress | None = None,
     cohorts: Sequence[Extra] | None = None,
+    profile: Profile | None = None,
 ) -> RunResult:
     """Run a scenario under a rule set with a seed and return its summary.
 
     With `out` the run is stored there as it goes (`journal`: every posting and command too); on Ctrl-C or a full disk
     the folder holds everything up to the last step, and its manifest says `finished: false`. `check` has every law
-    checked at every step. `progress` is called with (steps done, steps) about a hundred times. Raises ScenarioError,
-    RuleError, PriceFileError, OutputError (each says what is wrong), KeyboardInterrupt (after storing), AssertionError
-    (a law is broken: a bug, with step and seed).
+    checked at every step. `progress` is called with (steps done, steps) about a hundred times. A `profile` is filled.
+    Raises ScenarioError, RuleError, PriceFileError, OutputError (each says what is wrong), KeyboardInterrupt (after
+    storing), AssertionError (a law is broken: a bug, with step and seed).
     """
     began = time.perf_counter()
     model = MarketModel(
         scenario, rules=rules, seed=seed, cohorts=cohorts or (), journal=journal and out is not None, check=check,
-        collect=False,
+        collect=False, lap=no_lap if profile is None else profile.lap,
     )  # fmt: skip
     stale = [f"{name}.parquet" for name in [*TABLES, *JOURNAL_TABLES]] + [MANIFEST, SUMMARY]
     folder = None if out is None else OutputFolder(Path(out), stale)
     try:
-        return _run(model, folder, journal, progress, began)
+        return _run(model, folder, journal, progress, began, profile)
     finally:
         if folder is not None:
             folder.close()
@@ -73,8 +75,9 @@ def simulate(
 
 
 def _run(
-    model: MarketModel, folder: OutputFolder | None, journal: bool, progress: Progress | None, began: float
-) -> RunResult:
+    model: MarketModel, folder: OutputFolder | None, journal: bool, progress: Progress | None, began: float,
+    profile: Profile | None,
+) -> RunResult:  # fmt: skip
     """Step the model to its end, or to what stops it (Ctrl-C, a full disk); store what there is in every case."""
     recorder = Recorder(
         model.venue,
@@ -93,7 +96,7 @@ def _run(
     try:
         recorder.after_step(model.report, model.arrived)
         with _interrupts() as interrupted:
-            _step_through(model, recorder, progress, interrupted)
+            _step_through(model, recorder, progress, interrupted, profile)
     except BaseException as error:  # noqa: BLE001 - whatever stopped the run, what is recorded is stored first
         failure = error
     summary = _close(model, recorder, folder, manifest, began, failure)
@@ -101,13 +104,18 @@ def _run(
 
 
 def _step_through(
-    model: MarketModel, recorder: Recorder, progress: Progress | None, interrupted: Callable[[], bool]
-) -> None:
+    model: MarketModel, recorder: Recorder, progress: Progress | None, interrupted: Callable[[], bool],
+    profile: Profile | None,
+) -> None:  # fmt: skip
     steps = model.scenario.steps
     every = max(1, steps // 100)
+    if profile is not None:
+        profile.start()
     while model.running:
         model.step()
         recorder.after_step(model.report, model.arrived)
+        if profile is not None:
+            profile.end_step(model.report, recorder.event_bytes)
         done = model.venue.step - 1
         if progress is not None and (done % every == 0 or done == steps):
             progress(done, steps)
