@@ -7,29 +7,45 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from . import ranking as ranks
 from .book import cancel_all
 from .contract import bankruptcy_ticks
-from .events import Event
+from .events import Event, has_room
 from .kernel import kernel
-from .ledger import balance_atoms
-from .margin import (
-    equity_atoms,
-    open_positions,
-    owner_of,
-    position_equity_atoms,
-    unit_maintenance_atoms,
-    unit_of,
-)
+from .margin import equity_atoms, in_unit, open_positions, owner_of, position_equity_atoms
 from .positions import release_flat_pocket
+from .ranking import (
+    HOLDER_ACCOUNT,
+    HOLDING_COLUMNS,
+    SEAT_COUNT,
+    SEAT_FIRST,
+    STALE,
+    Ranking,
+    gather,
+    rescore,
+    seat_against,
+)
+from .rounds import ASK, DONE, FULL
 from .rules.deleveraging import Holders
 from .tables import (
-    A_KEY,
+    AT_BANKRUPTCY,
+    AT_MARK,
+    EQUITY_BELOW_ZERO,
+    FLAG_REFUSED,
+    FUND,
     M_MARK_BEFORE_TICKS,
     M_MARK_TICKS,
-    M_MULTIPLIER_ATOMS,
-    P_COST_ATOMS,
+    NO_ADL,
+    NONE,
     P_LOTS,
+    U_FLAGS,
     U_LIQUIDATION,
+    V_ACCOUNTS,
+    V_ADL_CANCELS,
+    V_ADL_PRICE,
+    V_ADL_RANK,
+    V_ADL_TRIGGER,
+    V_FUND_FLOOR_ATOMS,
     V_MARKETS,
     Table,
     Tables,
@@ -40,106 +56,178 @@ if TYPE_CHECKING:
     from .venue import Venue
 
 ADL = int(Event.ADL)
-Rows = NDArray[np.int64]
+RANK = 3  # what the kernel returns, beside DONE, FULL and ASK: there is no room for a ranking yet
+NOBODY = ranks.allocate(0, 0)
+
+# progress: where the kernel stands
+D_UNIT, D_MARKET, D_SEAT = range(3)
 
 
-def stage(venue: Venue, units: Rows, refused: set[int]) -> None:
+def stage(venue: Venue, units: Table) -> None:
     """Deleverage the treated units the rule names, in order, and last the fund if it is in distress (R-W9, R-W10)."""
-    rule, t = venue.rules.deleveraging, venue.tables
-    if rule.trigger == "none":
+    t = venue.tables
+    if t.venue[V_ADL_TRIGGER] == NO_ADL:
         return
-    treated = set(units.tolist())
-    for unit in units.tolist():
-        if open_positions(t, unit) > 0 and _is_triggered(venue, unit, refused):
-            _deleverage_unit(venue, unit, int(equity_atoms(t, unit)), treated)
-    fund = venue.fund_unit
-    shortage = int(equity_atoms(t, fund)) - venue.rules.insurance.floor_atoms
-    if open_positions(t, fund) > 0 and shortage < 0:
-        _deleverage_unit(venue, fund, shortage, treated | {fund})
+    prices = np.zeros(len(venue.markets), dtype=np.int64)
+    progress = np.array([0, NONE, NONE])
+    ranking = NOBODY
+    while (status := deleverage(t, units, prices, progress, ranking)) != DONE:
+        if status == FULL:
+            venue.flush()
+        elif status == RANK:
+            ranking = ranks.allocate(int(t.venue[V_ACCOUNTS]), len(venue.markets))
+        elif progress[D_SEAT] != NONE:
+            assert status == ASK
+            _score_seat(venue, ranking, int(progress[D_SEAT]))
+        else:
+            _score_stale(venue, ranking)
 
 
-def _is_triggered(venue: Venue, unit: int, refused: set[int]) -> bool:
-    """Say whether a unit is deleveraged now (R-W9)."""
-    equity = int(equity_atoms(venue.tables, unit))
-    if venue.rules.deleveraging.trigger == "equity_below_zero":
-        return equity < 0
-    return unit in refused or (equity < 0 and -equity > fund_room_atoms(venue.tables))
+def _scores(venue: Venue, market: int, holders: Table, first: int, count: int) -> NDArray[np.float64]:
+    """Ask the rule for the scores of rows of holders of a market."""
+    columns = np.zeros((count, HOLDING_COLUMNS), dtype=np.int64)
+    ranks.describe_rows(venue.tables, market, holders, first, columns)
+    scores = np.asarray(venue.rules.deleveraging.scores(Holders(*columns.T)), dtype=np.float64)
+    assert scores.shape == (count,) and not np.isnan(scores).any(), "a rank gives every holder a number"
+    return scores
 
 
-def _deleverage_unit(venue: Venue, unit: int, equity: int, treated: set[int]) -> None:
-    """Close every position of a unit against ranked counterparties, all prices taken before the first."""
-    t, rule = venue.tables, venue.rules.deleveraging
+def _score_seat(venue: Venue, ranking: Ranking, seat: int) -> None:
+    """Let the rule score all holders of a seat."""
+    first, count = ranking.seats[seat].tolist()
+    ranking.scores[first : first + count] = _scores(venue, seat // 2, ranking.holders, first, count)
+    ranks.heapify(venue.tables, ranking, seat)
+
+
+def _score_stale(venue: Venue, ranking: Ranking) -> None:
+    """Let the rule score the accounts whose lots or money changed, in every market where they are ranked."""
     markets = len(venue.markets)
-    account = int(owner_of(t, unit))
-    prices = {}
+    accounts = np.unique(ranking.stale[: ranking.counts[STALE]])
+    ranking.counts[STALE] = 0
     for market in range(markets):
-        lots = int(t.positions[account * markets + market, P_LOTS])
-        if lots != 0 and unit_of(t, account, market) == unit:
-            mark = int(t.markets[market, M_MARK_TICKS])
-            if rule.price == "bankruptcy" or unit == venue.fund_unit:
-                share = position_equity_atoms(t, unit, market, equity)
-                prices[market] = int(bankruptcy_ticks(t, market, lots, mark, share))
-            else:
-                prices[market] = mark if rule.price == "mark" else int(t.markets[market, M_MARK_BEFORE_TICKS])
-    for market, price in prices.items():
-        _close_position(venue, unit, account, market, price, treated)
-
-
-def _close_position(venue: Venue, unit: int, account: int, market: int, price: int, treated: set[int]) -> None:
-    """Pair a position with its counterparties in order of rank until it is closed."""
-    t, markets = venue.tables, len(venue.markets)
-    cause = int(t.units[unit, U_LIQUIDATION])
-    for other in ranked_counterparties(venue, market, account, treated).tolist():
-        lots = int(t.positions[account * markets + market, P_LOTS])
-        if lots == 0:
-            break
-        venue.make_room()
-        if venue.rules.deleveraging.cancel_orders and other != venue.fund_unit:
-            cancel_all(t, other, market, cause)
-        theirs = abs(int(t.positions[other * markets + market, P_LOTS]))
-        assert theirs > 0
-        amount = min(abs(lots), theirs) * (1 if lots > 0 else -1)
-        transfer(t, ADL, account, other, market, amount, price, cause)
-    release_flat_pocket(t, account, market, cause)
-
-
-def ranked_counterparties(venue: Venue, market: int, account: int, treated: set[int]) -> Rows:
-    """Return the accounts that hold the opposite of an account's position, first to be deleveraged first (R-W9).
-
-    Units in `treated` and the account itself are left out; the fund comes last.
-    """
-    t, markets = venue.tables, len(venue.markets)
-    held = t.positions[market::markets, P_LOTS]
-    sign = np.sign(held[account])
-    assert sign != 0, "only an open position is deleveraged"
-    others = np.flatnonzero(np.sign(held) == -sign)
-    columns = np.zeros((len(others), 8), dtype=np.int64)
-    describe_holders(t, market, others, columns)
-    keep = ~np.isin(columns[:, 7], list(treated))
-    others, columns = others[keep], columns[keep]
-    lots, cost, value, unrealised, balance, equity, maintenance = (columns[:, i] for i in range(7))
-    scores = venue.rules.deleveraging.scores(Holders(lots, cost, value, unrealised, balance, equity, maintenance))
-    is_fund = others == venue.fund_unit
-    return others[np.lexsort((t.accounts[others, A_KEY], -scores, is_fund))]
+        ranked = accounts[ranking.places[accounts * markets + market] != NONE]
+        if len(ranked) == 0:
+            continue
+        scores = _scores(venue, market, np.column_stack([ranked, ranked]), 0, len(ranked))
+        for account, score in zip(ranked.tolist(), scores.tolist(), strict=True):
+            row = int(ranking.places[account * markets + market])
+            ranks.renew(venue.tables, ranking, ranks.seat_of(ranking, market, row), row, score)
 
 
 @kernel
-def describe_holders(t: Tables, market: int, others: Table, columns: Table) -> None:
-    """Write lots, cost, value, unrealised profit, and balance, equity, maintenance and row of the unit of each account.
+def deleverage(t: Tables, units: Table, prices: Table, progress: Table, ranking: Ranking) -> int:
+    """Deleverage treated units from where `progress` stands on; return DONE, or why it stopped.
 
-    others: (n,) account rows; columns: (n, 8), written.
+    FULL: empty the event buffer. RANK: give it a ranking. ASK: let the rule score the seat in progress[D_SEAT], or the
+    stale accounts if that is NONE. Then call again with the same arrays.
     """
-    mark = t.markets[market, M_MARK_TICKS]
-    multiplier = t.markets[market, M_MULTIPLIER_ATOMS]
-    for i in range(others.shape[0]):
-        row = others[i] * t.venue[V_MARKETS] + market
-        unit = unit_of(t, others[i], market)
-        lots = t.positions[row, P_LOTS]
-        columns[i, 0] = lots
-        columns[i, 1] = t.positions[row, P_COST_ATOMS]
-        columns[i, 2] = abs(lots) * multiplier * mark
-        columns[i, 3] = lots * multiplier * mark - t.positions[row, P_COST_ATOMS]
-        columns[i, 4] = balance_atoms(t, unit)
-        columns[i, 5] = equity_atoms(t, unit)
-        columns[i, 6] = unit_maintenance_atoms(t, unit)
-        columns[i, 7] = unit
+    n = units.shape[0]
+    while progress[D_UNIT] <= n:
+        unit = t.venue[V_ACCOUNTS] + FUND if progress[D_UNIT] == n else units[progress[D_UNIT]]
+        if progress[D_MARKET] == NONE:
+            if not _is_deleveraged(t, unit):
+                progress[D_UNIT] += 1
+                continue
+            _take_prices(t, unit, prices)
+            progress[D_MARKET] = 0
+        while progress[D_MARKET] < t.venue[V_MARKETS]:
+            market = progress[D_MARKET]
+            if prices[market] != 0:
+                status = _close_position(t, unit, market, prices[market], progress, ranking)
+                if status != DONE:
+                    return status
+            progress[D_MARKET] += 1
+        progress[D_MARKET] = NONE
+        progress[D_UNIT] += 1
+    return DONE
+
+
+@kernel
+def _is_deleveraged(t: Tables, unit: int) -> bool:
+    """Say whether a unit's turn has come: what the trigger names, or the fund below its floor (R-W9, R-W10)."""
+    if open_positions(t, unit) == 0:
+        return False
+    equity = equity_atoms(t, unit)
+    if unit == t.venue[V_ACCOUNTS] + FUND:
+        return equity < t.venue[V_FUND_FLOOR_ATOMS]
+    if t.venue[V_ADL_TRIGGER] == EQUITY_BELOW_ZERO:
+        return equity < 0
+    return t.units[unit, U_FLAGS] & FLAG_REFUSED != 0 or (equity < 0 and -equity > fund_room_atoms(t))
+
+
+@kernel
+def _take_prices(t: Tables, unit: int, prices: Table) -> None:
+    """Write the price of each position of a unit into `prices` (M,), 0 where it has none (R-W9)."""
+    venue, markets = t.venue, t.markets
+    account = owner_of(t, unit)
+    of_fund = unit == venue[V_ACCOUNTS] + FUND
+    equity = equity_atoms(t, unit) - (venue[V_FUND_FLOOR_ATOMS] if of_fund else 0)
+    for market in range(venue[V_MARKETS]):
+        lots = t.positions[account * venue[V_MARKETS] + market, P_LOTS]
+        if lots == 0 or not in_unit(t, unit, account, market):
+            prices[market] = 0
+        elif of_fund or venue[V_ADL_PRICE] == AT_BANKRUPTCY:
+            share = position_equity_atoms(t, unit, market, equity)
+            prices[market] = bankruptcy_ticks(t, market, lots, markets[market, M_MARK_TICKS], share)
+        elif venue[V_ADL_PRICE] == AT_MARK:
+            prices[market] = markets[market, M_MARK_TICKS]
+        else:
+            prices[market] = markets[market, M_MARK_BEFORE_TICKS]
+        assert prices[market] >= 0
+
+
+@kernel
+def _close_position(t: Tables, unit: int, market: int, price: int, progress: Table, ranking: Ranking) -> int:
+    """Pair a position with its counterparties in order of rank until it is closed; return DONE or why it stopped."""
+    venue, positions = t.venue, t.positions
+    account = owner_of(t, unit)
+    row = account * venue[V_MARKETS] + market
+    cause = t.units[unit, U_LIQUIDATION]
+    assert positions[row, P_LOTS] != 0, "only an open position is deleveraged"
+    seat = seat_against(market, positions[row, P_LOTS])
+    while positions[row, P_LOTS] != 0:
+        if not has_room(t):
+            return FULL
+        status = _see_to_ranking(t, ranking, seat, progress)
+        if status != DONE:
+            return status
+        other = _next_counterparty(t, ranking, seat, positions[row, P_LOTS])
+        if other == NONE:
+            break
+        if venue[V_ADL_CANCELS] and other != venue[V_ACCOUNTS] + FUND:
+            cancel_all(t, other, market, cause)
+        lots = positions[row, P_LOTS]
+        theirs = abs(positions[other * venue[V_MARKETS] + market, P_LOTS])
+        assert theirs > 0
+        transfer(t, ADL, account, other, market, min(abs(lots), theirs) * (1 if lots > 0 else -1), price, cause)
+        rescore(t, ranking, other)
+    release_flat_pocket(t, account, market, cause)
+    if ranking.seats.shape[0] > 0:
+        rescore(t, ranking, account)
+    return DONE
+
+
+@kernel
+def _see_to_ranking(t: Tables, ranking: Ranking, seat: int, progress: Table) -> int:
+    """Make sure that a seat is gathered and its scores are true; return DONE, RANK or ASK."""
+    if ranking.seats.shape[0] == 0:
+        return RANK
+    progress[D_SEAT] = NONE
+    if ranking.counts[STALE] > 0:
+        return ASK
+    if ranking.seats[seat, SEAT_FIRST] == NONE:
+        gather(t, ranking, seat)
+        if t.venue[V_ADL_RANK] == NONE and ranking.seats[seat, SEAT_COUNT] > 0:
+            progress[D_SEAT] = seat
+            return ASK
+    return DONE
+
+
+@kernel
+def _next_counterparty(t: Tables, ranking: Ranking, seat: int, lots: int) -> int:
+    """Return the first of a seat; behind the last of them the fund, if it holds the opposite of `lots`; else NONE."""
+    if ranking.seats[seat, SEAT_COUNT] > 0:
+        return ranking.holders[ranking.seats[seat, SEAT_FIRST], HOLDER_ACCOUNT]
+    fund = t.venue[V_ACCOUNTS] + FUND
+    opposite = t.positions[fund * t.venue[V_MARKETS] + seat // 2, P_LOTS] * lots < 0
+    return fund if opposite else NONE

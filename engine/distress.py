@@ -14,7 +14,7 @@ from .contract import value_atoms
 from .events import Event, has_room, record
 from .kernel import kernel
 from .ledger import balance_atoms
-from .margin import equity_atoms, in_unit, market_of, owner_of, unit_maintenance_atoms, unit_of
+from .margin import health_atoms, in_unit, market_of, owner_of, unit_of
 from .tables import (
     FLAG_LISTED,
     FLAG_LOOKED,
@@ -145,8 +145,7 @@ def _look_at(t: Tables, unit: int) -> None:
             has_lots = has_lots or t.positions[row, P_LOTS] != 0
     if not has_lots:
         _note_debt(t, unit)
-    equity = equity_atoms(t, unit) if has_lots else 0
-    maintenance = unit_maintenance_atoms(t, unit) if has_lots else 0
+    equity, maintenance = health_atoms(t, unit)
     distressed = has_lots and is_distressed(t, equity, maintenance)
     if distressed and units[unit, U_SINCE_STEP] == NONE:
         assert equity <= maintenance

@@ -68,10 +68,11 @@ def in_unit(t: Tables, unit: int, account: int, market: int) -> bool:
 @kernel
 def tier_of(t: Tables, market: int, value: int) -> int:
     """Return the row of `tiers` whose bracket holds a position value (R-A1)."""
-    row = t.markets[market, M_TIERS] + t.markets[market, M_TIER_COUNT] - 1
-    while t.tiers[row, TIER_FLOOR_ATOMS] > value:
-        row -= 1
-    assert row >= t.markets[market, M_TIERS], "the first tier starts at zero"
+    row = t.markets[market, M_TIERS]
+    last = row + t.markets[market, M_TIER_COUNT] - 1
+    assert t.tiers[row, TIER_FLOOR_ATOMS] <= value, "the first tier starts at zero"
+    while row < last and t.tiers[row + 1, TIER_FLOOR_ATOMS] <= value:
+        row += 1
     return row
 
 
@@ -115,6 +116,23 @@ def unrealised_atoms(t: Tables, account: int, market: int) -> int:
     row = account * t.venue[V_MARKETS] + market
     lots = t.positions[row, P_LOTS]
     return value_atoms(t, market, lots, t.markets[market, M_MARK_TICKS]) - t.positions[row, P_COST_ATOMS]
+
+
+@kernel
+def health_atoms(t: Tables, unit: int) -> tuple[int, int]:
+    """Return equity and maintenance margin of a unit at the marks (R-A4)."""
+    markets = t.venue[V_MARKETS]
+    account, only = owner_of(t, unit), market_of(t, unit)
+    equity = balance_atoms(t, unit)
+    maintenance = 0
+    for market in range(markets) if only == NONE else range(only, only + 1):
+        row = account * markets + market
+        lots = t.positions[row, P_LOTS]
+        if lots != 0 and (t.positions[row, P_ISOLATED] != 0) == (only != NONE):
+            mark = t.markets[market, M_MARK_TICKS]
+            equity += value_atoms(t, market, lots, mark) - t.positions[row, P_COST_ATOMS]
+            maintenance += maintenance_atoms(t, market, lots, mark)
+    return equity, maintenance
 
 
 @kernel

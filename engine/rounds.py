@@ -1,4 +1,4 @@
-"""Kernels of a liquidation round: what the distressed look like, and the start of their treatment (R-W2 to R-W4)."""
+"""Kernels of a liquidation round: who is due, what they look like, begin and end of treatment (R-W2 to R-W4)."""
 
 from __future__ import annotations
 
@@ -8,24 +8,34 @@ from .events import Event, has_room, record
 from .kernel import kernel
 from .margin import (
     equity_atoms,
+    health_atoms,
     in_unit,
     maintenance_atoms,
     market_of,
     open_positions,
     owner_of,
     position_equity_atoms,
-    unit_maintenance_atoms,
 )
 from .tables import (
     A_KEY,
+    FLAG_IDLE,
+    FLAG_REFUSED,
+    FLAG_TREATED,
+    FUND,
     M_FORCED_CAUSE,
     M_FORCED_STEP,
     M_MARK_TICKS,
+    NO_ADL,
     P_LOTS,
     U_COOLDOWN_STEP,
+    U_FLAGS,
     U_LIQUIDATION,
     U_SINCE_STEP,
+    V_ACCOUNTS,
+    V_ADL_TRIGGER,
+    V_FUND_FLOOR_ATOMS,
     V_LIQUIDATIONS,
+    V_LISTED_COUNT,
     V_MARKETS,
     V_STEP,
     Table,
@@ -36,9 +46,12 @@ from .units import ratio_ppm
 LIQUIDATION = int(Event.LIQUIDATION)
 BANKRUPTCY = int(Event.BANKRUPTCY)
 
+# What the kernel of a stage returns: all is done, the event buffer is full, or a rule has to be asked.
+DONE, FULL, ASK = range(3)
+
 # survey: one row per unit
-S_UNIT, S_SINCE, S_RATIO_PPM, S_KEY, S_MARKET, S_ACCOUNT, S_EQUITY_ATOMS, S_MAINTENANCE_ATOMS, S_POSITIONS = range(9)
-SURVEY_COLUMNS = 9
+S_UNIT, S_SINCE, S_RATIO_PPM, S_KEY, S_MARKET, S_EQUITY_ATOMS, S_MAINTENANCE_ATOMS, S_POSITIONS = range(8)
+SURVEY_COLUMNS = 8
 
 # closing: one row per position of a unit under treatment
 (
@@ -57,21 +70,38 @@ CLOSING_COLUMNS = 10
 
 
 @kernel
-def survey(t: Tables, units: Table, rows: Table) -> None:
-    """Describe units at the current marks: `rows` (n, SURVEY_COLUMNS) is written, nothing else."""
-    for i in range(units.shape[0]):
-        unit = units[i]
-        account = owner_of(t, unit)
-        rows[i, S_UNIT] = unit
-        rows[i, S_SINCE] = t.units[unit, U_SINCE_STEP]
-        rows[i, S_KEY] = t.accounts[account, A_KEY]
-        rows[i, S_MARKET] = market_of(t, unit)
-        rows[i, S_ACCOUNT] = account
-        rows[i, S_EQUITY_ATOMS] = equity_atoms(t, unit)
-        rows[i, S_MAINTENANCE_ATOMS] = unit_maintenance_atoms(t, unit)
-        rows[i, S_RATIO_PPM] = ratio_ppm(rows[i, S_EQUITY_ATOMS], rows[i, S_MAINTENANCE_ATOMS])
-        rows[i, S_POSITIONS] = open_positions(t, unit)
-        assert rows[i, S_MAINTENANCE_ATOMS] >= 0
+def survey(t: Tables, since_max: int, rows: Table) -> int:
+    """Describe the distressed units that are due now, in the order of their list; return their number (R-W2).
+
+    Due: distressed since step `since_max` or before, and not idle. Modifies `rows` (at least as many as are listed,
+    SURVEY_COLUMNS).
+    """
+    count = 0
+    for i in range(t.venue[V_LISTED_COUNT]):
+        unit = t.listed[i]
+        if t.units[unit, U_SINCE_STEP] > since_max or t.units[unit, U_FLAGS] & FLAG_IDLE:
+            continue
+        rows[count, S_UNIT] = unit
+        rows[count, S_SINCE] = t.units[unit, U_SINCE_STEP]
+        rows[count, S_KEY] = t.accounts[owner_of(t, unit), A_KEY]
+        rows[count, S_MARKET] = market_of(t, unit)
+        equity, maintenance = health_atoms(t, unit)
+        assert maintenance >= 0
+        rows[count, S_EQUITY_ATOMS] = equity
+        rows[count, S_MAINTENANCE_ATOMS] = maintenance
+        rows[count, S_RATIO_PPM] = ratio_ppm(equity, maintenance)
+        rows[count, S_POSITIONS] = open_positions(t, unit)
+        count += 1
+    return count
+
+
+@kernel
+def fund_is_due(t: Tables) -> bool:
+    """Say whether the fund is to be deleveraged: it has lots, is below its floor, and is not idle (R-W2, R-W10)."""
+    fund = t.venue[V_ACCOUNTS] + FUND
+    if t.venue[V_ADL_TRIGGER] == NO_ADL or open_positions(t, fund) == 0 or t.units[fund, U_FLAGS] & FLAG_IDLE:
+        return False
+    return equity_atoms(t, fund) < t.venue[V_FUND_FLOOR_ATOMS]
 
 
 @kernel
@@ -112,7 +142,8 @@ def describe_all(t: Tables, units: Table, rows: Table) -> int:
 def begin_treatment(t: Tables, units: Table, start: int) -> int:
     """Give each unit its liquidation id and cancel its orders (R-W3); return the next unit, below n if events are full.
 
-    A new liquidation is recorded with its parent, and each of its positions with its bankruptcy price.
+    Marks units as treated until `end_treatment`. A new liquidation is recorded with its parent, and each of its
+    positions with its bankruptcy price.
     """
     venue = t.venue
     for i in range(start, units.shape[0]):
@@ -120,6 +151,8 @@ def begin_treatment(t: Tables, units: Table, start: int) -> int:
             return i
         unit = units[i]
         account = owner_of(t, unit)
+        assert t.units[unit, U_FLAGS] & FLAG_TREATED == 0, "a unit is treated once a round"
+        t.units[unit, U_FLAGS] |= FLAG_TREATED
         if t.units[unit, U_LIQUIDATION] == 0:
             venue[V_LIQUIDATIONS] += 1
             t.units[unit, U_LIQUIDATION] = venue[V_LIQUIDATIONS]
@@ -169,3 +202,26 @@ def lots_of(t: Tables, units: Table, columns: Table) -> None:
         for market in range(t.venue[V_MARKETS]):
             inside = in_unit(t, units[i], account, market)
             columns[i, market] = t.positions[account * t.venue[V_MARKETS] + market, P_LOTS] if inside else 0
+
+
+@kernel
+def end_treatment(t: Tables, units: Table, before: Table) -> None:
+    """End a round for units; those that still hold what `lots_of` wrote into `before` (n, M) are idle now (R-W2)."""
+    for i in range(units.shape[0]):
+        unit = units[i]
+        account = owner_of(t, unit)
+        moved = False
+        for market in range(t.venue[V_MARKETS]):
+            if in_unit(t, unit, account, market):
+                moved = moved or t.positions[account * t.venue[V_MARKETS] + market, P_LOTS] != before[i, market]
+        t.units[unit, U_FLAGS] &= ~(FLAG_TREATED | FLAG_REFUSED)
+        if not moved:
+            assert t.units[unit, U_FLAGS] & FLAG_IDLE == 0, "an idle unit is not due"
+            t.units[unit, U_FLAGS] |= FLAG_IDLE
+
+
+@kernel
+def wake(t: Tables, units: Table) -> None:
+    """Let units be due again, at the end of a step."""
+    for i in range(units.shape[0]):
+        t.units[units[i], U_FLAGS] &= ~FLAG_IDLE

@@ -11,13 +11,19 @@ from numpy.typing import NDArray
 
 from .events import EVENT_COLUMNS, EVENTS_PER_MATCH
 from .occupancy import words_needed
+from .rules.deleveraging import Deleveraging
+from .rules.insurance import Insurance
 from .rules.ruleset import RuleSet
 from .tables import (
     A_FIRST_ORDER,
     A_KEY,
     ACCOUNT_COLUMNS,
+    ADL_PRICES,
+    ADL_RANKS,
+    ADL_TRIGGERS,
     L_HEAD,
     L_TAIL,
+    LEFTOVERS,
     LEVEL_COLUMNS,
     M_BEST_ASK,
     M_COLLAR_HIGH,
@@ -46,6 +52,10 @@ from .tables import (
     U_SINCE_STEP,
     UNIT_COLUMNS,
     V_ACCOUNTS,
+    V_ADL_CANCELS,
+    V_ADL_PRICE,
+    V_ADL_RANK,
+    V_ADL_TRIGGER,
     V_AT_OR_BELOW,
     V_CALL_PPM,
     V_EVENT_COUNT,
@@ -55,6 +65,7 @@ from .tables import (
     V_FUND_FLOOR_ATOMS,
     V_ISOLATED_ALLOWED,
     V_JOURNAL,
+    V_LEFTOVER,
     V_LIQUIDATION_PPM,
     V_LOTS_MAX,
     V_MAKER_PPM,
@@ -64,9 +75,11 @@ from .tables import (
     V_ROUND_BANKRUPTCY_INWARD,
     V_ROUND_FEE_UP,
     V_ROUND_REQUIREMENT_UP,
+    V_SEIZE_MARGIN,
     V_SELF_TRADE,
     V_TAKER,
     V_TAKER_PPM,
+    V_WAREHOUSE_LEVERAGE,
     VENUE_COLUMNS,
     VENUE_UNITS,
     Tables,
@@ -191,6 +204,21 @@ def _fill_venue(
     venue[V_ISOLATED_ALLOWED] = int(rules.margin.isolated_allowed)
     venue[V_FUND_FLOOR_ATOMS] = rules.insurance.floor_atoms
     venue[V_FUND_CAP_ATOMS] = rules.insurance.cap_per_event_atoms
+    _fill_waterfall(venue, rules)
+
+
+def _fill_waterfall(venue: NDArray[np.int64], rules: RuleSet) -> None:
+    """Copy the switches of takeover and deleveraging; a rule with a method of its own is asked instead."""
+    liquidation, insurance, adl = rules.liquidation, rules.insurance, rules.deleveraging
+    venue[V_LEFTOVER] = LEFTOVERS.index(liquidation.leftover)
+    venue[V_SEIZE_MARGIN] = int(liquidation.seize_margin)
+    ours = type(insurance).accepts is Insurance.accepts
+    venue[V_WAREHOUSE_LEVERAGE] = insurance.warehouse_leverage if ours else NONE
+    venue[V_ADL_TRIGGER] = ADL_TRIGGERS.index(adl.trigger)
+    ours = type(adl).scores is Deleveraging.scores
+    venue[V_ADL_RANK] = ADL_RANKS.index(adl.rank) if ours else NONE
+    venue[V_ADL_PRICE] = ADL_PRICES.index(adl.price)
+    venue[V_ADL_CANCELS] = int(adl.cancel_orders)
 
 
 def _fill_market(

@@ -21,14 +21,17 @@ U_CREDITS_ATOMS = 1  # ledger: everything ever given to it
 U_SINCE_STEP = 2  # distress: step since which the unit is distressed, NONE if it is not
 U_LIQUIDATION = 3  # rounds, distress: id of the running liquidation, 0 if none
 U_COOLDOWN_STEP = 4  # waterfall: last step of the cooldown after a partial order
-U_FLAGS = 5  # distress, ledger, losses: bits below
+U_FLAGS = 5  # distress, ledger, losses, rounds, takeover: bits below
 UNIT_COLUMNS = 6
 
 FLAG_TOUCHED = 1  # traded or moved money since the last look
 FLAG_NOTICE = 2  # a margin call stands
 FLAG_LISTED = 4  # on the list of distressed units
-FLAG_OWING = 16  # on the list of flat units below zero
 FLAG_LOOKED = 8  # the mark reached a price at which the unit must be looked at
+FLAG_OWING = 16  # on the list of flat units below zero
+FLAG_TREATED = 32  # under treatment in this round
+FLAG_REFUSED = 64  # a taker refused a position of it in this round
+FLAG_IDLE = 128  # treated in this step without effect: not due again in it
 
 # The venue's own units, counted from the fund's row A.
 FUND, FEES, SETTLEMENT, FUNDING, ROUNDING, BAD_DEBT, OUTSIDE = range(7)
@@ -159,7 +162,24 @@ V_TAKER = 30  # order being matched when the event buffer was full, NONE otherwi
 V_FORCING = 31  # 1 while the engine's own commands are executed; only then FLAG_FORCED is allowed
 V_EVENTS_MAX = 32  # fixed: rows of `events`
 V_OWING_COUNT = 33  # distress, losses: flat units found below zero in this step
-VENUE_COLUMNS = 34
+V_LEFTOVER = 34  # rules of the waterfall, fixed
+V_SEIZE_MARGIN = 35
+V_WAREHOUSE_LEVERAGE = 36  # NONE: the rule is asked
+V_ADL_TRIGGER = 37
+V_ADL_RANK = 38  # NONE: the rule is asked
+V_ADL_PRICE = 39
+V_ADL_CANCELS = 40
+VENUE_COLUMNS = 41
+
+# Values of V_LEFTOVER, V_ADL_TRIGGER, V_ADL_RANK and V_ADL_PRICE: a rule's words in the order given here.
+LEFTOVERS = ("retry", "fund", "backstop")
+ADL_TRIGGERS = ("none", "fund_empty", "equity_below_zero")
+ADL_RANKS = ("pnl_margin", "entry_leverage")
+ADL_PRICES = ("bankruptcy", "mark", "previous_mark")
+RETRY, TO_FUND, TO_BACKSTOP = range(3)
+NO_ADL, FUND_EMPTY, EQUITY_BELOW_ZERO = range(3)
+PNL_MARGIN, ENTRY_LEVERAGE = range(2)
+AT_BANKRUPTCY, AT_MARK, AT_PREVIOUS_MARK = range(3)
 
 
 SHAPES: dict[str, tuple[str, ...]] = {

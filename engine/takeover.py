@@ -5,23 +5,47 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .contract import value_atoms
+from . import formulas
+from .contract import bankruptcy_ticks, value_atoms
 from .distress import is_distressed
-from .events import Code, Event
+from .events import Code, Event, has_room
+from .kernel import kernel
 from .ledger import balance_atoms, post
 from .margin import (
     equity_atoms,
     exposure_with_lots,
     free_collateral_atoms,
+    health_atoms,
+    in_unit,
     open_positions,
-    unit_maintenance_atoms,
+    owner_of,
+    position_equity_atoms,
     unit_of,
 )
 from .positions import release_flat_pocket
-from .rounds import K_ACCOUNT, K_BANKRUPTCY, K_LOTS, K_MARKET, K_UNIT
-from .tables import M_MARK_TICKS, P_LOTS, U_LIQUIDATION
+from .rounds import ASK, DONE, FULL
+from .tables import (
+    FLAG_REFUSED,
+    FUND,
+    M_MARK_TICKS,
+    NONE,
+    P_LOTS,
+    RETRY,
+    TO_BACKSTOP,
+    U_FLAGS,
+    U_LIQUIDATION,
+    V_ACCOUNTS,
+    V_FUND_CAP_ATOMS,
+    V_FUND_FLOOR_ATOMS,
+    V_LEFTOVER,
+    V_LOTS_MAX,
+    V_MARKETS,
+    V_SEIZE_MARGIN,
+    V_WAREHOUSE_LEVERAGE,
+    Table,
+    Tables,
+)
 from .transfer import transfer
 
 if TYPE_CHECKING:
@@ -29,76 +53,185 @@ if TYPE_CHECKING:
 
 TAKEOVER = int(Event.TAKEOVER)
 TAKEOVER_MARGIN = int(Code.TAKEOVER_MARGIN)
+UNDECIDED = -2  # the rule has to be asked whether the fund accepts
+
+fund_accepts = kernel(formulas.fund_accepts)
+
+# progress: where the kernel stands, the last taker of the unit, and question and answer if the rule is asked
+W_UNIT, W_MARKET, W_TAKER, W_LOSS, W_EQUITY, W_WAREHOUSE, W_ANSWER = range(7)
+PROGRESS_COLUMNS = 7
 
 
-def take_over(venue: Venue, rows: NDArray[np.int64], straight: bool) -> bool:
-    """Offer each position of one unit (closing rows, market ascending) to a taker; return False if any was refused.
+def stage(venue: Venue, units: Table, straight: Table) -> None:
+    """Offer what the book did not take of treated units, in order, to the fund or the backstop accounts (R-W5, R-W6).
 
-    `straight`: the unit is under the backstop threshold, so that a backstop comes first whatever the leftover rule.
+    straight: (n,) int64, 1 where a unit is under the backstop threshold.
     """
-    t = venue.tables
-    unit = int(rows[0, K_UNIT])
-    cause = int(t.units[unit, U_LIQUIDATION])
-    assert cause > 0, "a takeover belongs to a liquidation"
-    to_backstop = venue.rules.liquidation.leftover == "backstop" or (straight and len(venue.backstops) > 0)
-    last_taker = None
-    for row in rows.tolist():
-        account, market, lots, price = row[K_ACCOUNT], row[K_MARKET], row[K_LOTS], row[K_BANKRUPTCY]
-        if to_backstop:
-            taker = next(
-                (b for b in venue.backstops if _backstop_accepts(venue, b, account, market, lots, price)),
-                None,
-            )
+    t, rule = venue.tables, venue.rules.insurance
+    if t.venue[V_LEFTOVER] == RETRY and not straight.any():
+        return
+    prices = np.zeros(len(venue.markets), dtype=np.int64)
+    progress = np.full(PROGRESS_COLUMNS, NONE, dtype=np.int64)
+    progress[W_UNIT] = 0
+    backstops = np.array(venue.backstops, dtype=np.int64)
+    while (status := offer(t, units, straight, backstops, prices, progress)) != DONE:
+        if status == FULL:
+            venue.flush()
         else:
-            taker = venue.fund_unit if _fund_accepts(venue, market, lots, price) else None
-        if taker is None:
-            continue
-        venue.make_room()
-        transfer(t, TAKEOVER, account, taker, market, lots, price, cause)
-        last_taker = taker
+            assert t.venue[V_WAREHOUSE_LEVERAGE] == NONE, "only a rule of the user's own is asked"
+            progress[W_ANSWER] = int(rule.accepts(*progress[W_LOSS : W_WAREHOUSE + 1].tolist()))
+
+
+@kernel
+def offer(t: Tables, units: Table, straight: Table, backstops: Table, prices: Table, progress: Table) -> int:
+    """Offer units from where `progress` stands on; return DONE, or why it stopped.
+
+    FULL: empty the event buffer. ASK: put the rule's answer to loss, equity and warehouse into `progress`. Then call
+    again with the same arrays. Flags a unit of which a position was refused.
+    """
+    while progress[W_UNIT] < units.shape[0]:
+        unit = units[progress[W_UNIT]]
+        under = straight[progress[W_UNIT]] != 0
+        if progress[W_MARKET] == NONE:
+            if not _is_offered(t, unit, under):
+                progress[W_UNIT] += 1
+                continue
+            _take_prices(t, unit, prices)
+            progress[W_MARKET] = 0
+            progress[W_TAKER] = NONE
+        to_backstop = t.venue[V_LEFTOVER] == TO_BACKSTOP or (under and backstops.shape[0] > 0)
+        status = _hand_over(t, unit, to_backstop, backstops, prices, progress)
+        if status != DONE:
+            return status
+        progress[W_MARKET] = NONE
+        progress[W_UNIT] += 1
+    return DONE
+
+
+@kernel
+def _is_offered(t: Tables, unit: int, straight: bool) -> bool:
+    """Say whether a unit has lots left, is still distressed, and has somebody to be offered to."""
+    if (t.venue[V_LEFTOVER] == RETRY and not straight) or open_positions(t, unit) == 0:
+        return False
+    equity, maintenance = health_atoms(t, unit)
+    return is_distressed(t, equity, maintenance)
+
+
+@kernel
+def _take_prices(t: Tables, unit: int, prices: Table) -> None:
+    """Write the bankruptcy price of each position of a unit into `prices` (M,), 0 where it has none."""
+    account, equity = owner_of(t, unit), equity_atoms(t, unit)
+    for market in range(t.venue[V_MARKETS]):
+        lots = t.positions[account * t.venue[V_MARKETS] + market, P_LOTS]
+        prices[market] = 0
+        if lots != 0 and in_unit(t, unit, account, market):
+            share = position_equity_atoms(t, unit, market, equity)
+            prices[market] = bankruptcy_ticks(t, market, lots, t.markets[market, M_MARK_TICKS], share)
+            assert prices[market] >= 1
+
+
+@kernel
+def _hand_over(t: Tables, unit: int, to_backstop: bool, backstops: Table, prices: Table, progress: Table) -> int:
+    """Transfer the positions of a unit, market ascending, to those who take them; return DONE or why it stopped."""
+    venue = t.venue
+    account = owner_of(t, unit)
+    cause = t.units[unit, U_LIQUIDATION]
+    assert cause > 0, "a takeover belongs to a liquidation"
+    while progress[W_MARKET] < venue[V_MARKETS]:
+        market = progress[W_MARKET]
+        if prices[market] != 0:
+            if not has_room(t):
+                return FULL
+            lots = t.positions[account * venue[V_MARKETS] + market, P_LOTS]
+            if to_backstop:
+                taker = _backstop_for(t, backstops, account, market, lots, prices[market])
+            else:
+                taker = _fund_for(t, market, lots, prices[market], progress)
+            if taker == UNDECIDED:
+                return ASK
+            if taker != NONE:
+                transfer(t, TAKEOVER, account, taker, market, lots, prices[market], cause)
+                progress[W_TAKER] = taker
+        progress[W_MARKET] += 1
+    if not has_room(t):
+        return FULL
     if open_positions(t, unit) > 0:
-        return False
-    venue.make_room()
+        t.units[unit, U_FLAGS] |= FLAG_REFUSED
+        return DONE
     left = balance_atoms(t, unit)
-    if left > 0 and last_taker is not None and venue.rules.liquidation.seize_margin:
-        post(t, unit, last_taker, left, TAKEOVER_MARGIN, cause)
-    for row in rows.tolist():
-        release_flat_pocket(t, row[K_ACCOUNT], row[K_MARKET], cause)
-    return True
+    assert progress[W_TAKER] != NONE, "what is gone was taken by somebody"
+    if left > 0 and venue[V_SEIZE_MARGIN]:
+        post(t, unit, progress[W_TAKER], left, TAKEOVER_MARGIN, cause)
+    for market in range(venue[V_MARKETS]):
+        if prices[market] != 0:
+            release_flat_pocket(t, account, market, cause)
+    return DONE
 
 
-def _loss_atoms(venue: Venue, market: int, lots: int, price_ticks: int) -> int:
+@kernel
+def _loss_atoms(t: Tables, market: int, lots: int, price_ticks: int) -> int:
     """Return what a taker of signed lots at a price loses at the mark, at least 0."""
-    t = venue.tables
-    return max(0, int(value_atoms(t, market, lots, price_ticks - int(t.markets[market, M_MARK_TICKS]))))
+    return max(0, value_atoms(t, market, lots, price_ticks - t.markets[market, M_MARK_TICKS]))
 
 
-def _backstop_accepts(venue: Venue, backstop: int, account: int, market: int, lots: int, price_ticks: int) -> bool:
+@kernel
+def _backstop_for(t: Tables, backstops: Table, account: int, market: int, lots: int, price_ticks: int) -> int:
+    """Return the first backstop account that takes a position, NONE if none does (R-W5)."""
+    assert lots != 0
+    for i in range(backstops.shape[0]):
+        if _backstop_accepts(t, backstops[i], account, market, lots, price_ticks):
+            return backstops[i]
+    return NONE
+
+
+@kernel
+def _backstop_accepts(t: Tables, backstop: int, account: int, market: int, lots: int, price_ticks: int) -> bool:
     """Say whether a backstop account takes a position: solvent, within its limit and free collateral (R-W5)."""
-    t = venue.tables
-    if backstop == account:
+    if backstop == account or _is_unsound(t, backstop) or _is_unsound(t, unit_of(t, backstop, market)):
         return False
-    for unit in {backstop, int(unit_of(t, backstop, market))}:
-        if open_positions(t, unit) and is_distressed(t, equity_atoms(t, unit), unit_maintenance_atoms(t, unit)):
-            return False
     exposure = exposure_with_lots(t, backstop, market, lots)
-    if exposure > venue.rules.contract.lots_max:
+    if exposure > t.venue[V_LOTS_MAX]:
         return False
-    loss = _loss_atoms(venue, market, lots, price_ticks)
-    return bool(free_collateral_atoms(t, backstop, market, exposure) - loss >= 0)
+    loss = _loss_atoms(t, market, lots, price_ticks)
+    return free_collateral_atoms(t, backstop, market, exposure) - loss >= 0
 
 
-def _fund_accepts(venue: Venue, market: int, lots: int, price_ticks: int) -> bool:
-    """Say whether the insurance fund takes a position (R-W5)."""
-    t, fund = venue.tables, venue.fund_unit
-    markets = len(venue.markets)
-    held = t.positions[fund * markets : (fund + 1) * markets, P_LOTS].copy()
-    held[market] += lots
-    if abs(held[market]) > venue.rules.contract.lots_max:
-        return False
-    warehouse = sum(
-        int(value_atoms(t, other, abs(int(held[other])), int(t.markets[other, M_MARK_TICKS])))
-        for other in range(markets)
-    )
-    equity = int(equity_atoms(t, fund))
-    return venue.rules.insurance.accepts(_loss_atoms(venue, market, lots, price_ticks), equity, warehouse)
+@kernel
+def _is_unsound(t: Tables, unit: int) -> bool:
+    """Say whether a unit is distressed now."""
+    equity, maintenance = health_atoms(t, unit)
+    return open_positions(t, unit) > 0 and is_distressed(t, equity, maintenance)
+
+
+@kernel
+def _fund_for(t: Tables, market: int, lots: int, price_ticks: int, progress: Table) -> int:
+    """Return the fund if it takes a position, NONE if not, UNDECIDED if its rule has to be asked first (R-W5)."""
+    venue = t.venue
+    fund = venue[V_ACCOUNTS] + FUND
+    if abs(t.positions[fund * venue[V_MARKETS] + market, P_LOTS] + lots) > venue[V_LOTS_MAX]:
+        return NONE
+    loss, equity = _loss_atoms(t, market, lots, price_ticks), equity_atoms(t, fund)
+    warehouse = _warehouse_atoms(t, fund, market, lots)
+    leverage = venue[V_WAREHOUSE_LEVERAGE]
+    if leverage != NONE:
+        floor, cap = venue[V_FUND_FLOOR_ATOMS], venue[V_FUND_CAP_ATOMS]
+        return fund if fund_accepts(loss, equity, warehouse, floor, cap, leverage) else NONE
+    answer = progress[W_ANSWER]
+    progress[W_ANSWER] = NONE
+    if answer == NONE:
+        progress[W_LOSS] = loss
+        progress[W_EQUITY] = equity
+        progress[W_WAREHOUSE] = warehouse
+        return UNDECIDED
+    return fund if answer else NONE
+
+
+@kernel
+def _warehouse_atoms(t: Tables, fund: int, market: int, lots: int) -> int:
+    """Return the value at mark of the fund's positions with `lots` more in a market."""
+    total = 0
+    for other in range(t.venue[V_MARKETS]):
+        held = t.positions[fund * t.venue[V_MARKETS] + other, P_LOTS] + (lots if other == market else 0)
+        total += value_atoms(t, other, abs(held), t.markets[other, M_MARK_TICKS])
+    assert total >= 0
+    return total

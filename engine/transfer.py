@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from .contract import value_atoms
-from .events import Code, Event, record
+from .events import Code, Event, has_room, record
 from .kernel import kernel
 from .ledger import balance_atoms, post
+from .margin import open_positions
 from .positions import settle_side
 from .tables import (
     FUND,
     M_MARK_TICKS,
     P_LOTS,
+    U_LIQUIDATION,
     V_ACCOUNTS,
     V_FUND_CAP_ATOMS,
     V_FUND_FLOOR_ATOMS,
     V_MARKETS,
+    Table,
     Tables,
 )
 
@@ -48,11 +51,22 @@ def fund_room_atoms(t: Tables) -> int:
 
 
 @kernel
-def cover_deficit(t: Tables, unit: int, cause: int) -> None:
-    """Let the fund pay the deficit of a flat unit as far as it may (R-W8)."""
-    amount = min(max(0, -balance_atoms(t, unit)), fund_room_atoms(t))
-    if t.venue[V_FUND_CAP_ATOMS] > 0:
-        amount = min(amount, t.venue[V_FUND_CAP_ATOMS])
-    if amount > 0:
-        post(t, t.venue[V_ACCOUNTS] + FUND, unit, amount, DEFICIT, cause)
-        assert balance_atoms(t, unit) <= 0 <= fund_room_atoms(t)
+def cover_deficits(t: Tables, units: Table, start: int) -> int:
+    """Let the fund pay the deficits of flat units as far as it may (R-W8); return the next, below n if events are full.
+
+    Each posting carries the liquidation the unit is in, 0 once that has ended.
+    """
+    for i in range(start, units.shape[0]):
+        if not has_room(t):
+            return i
+        unit = units[i]
+        deficit = -balance_atoms(t, unit)
+        if deficit <= 0 or open_positions(t, unit) > 0:
+            continue
+        amount = min(deficit, fund_room_atoms(t))
+        if t.venue[V_FUND_CAP_ATOMS] > 0:
+            amount = min(amount, t.venue[V_FUND_CAP_ATOMS])
+        if amount > 0:
+            post(t, t.venue[V_ACCOUNTS] + FUND, unit, amount, DEFICIT, t.units[unit, U_LIQUIDATION])
+            assert balance_atoms(t, unit) <= 0 <= fund_room_atoms(t)
+    return units.shape[0]

@@ -10,6 +10,7 @@ from .kernel import kernel
 PPM = 1_000_000
 PPB = 1_000_000_000
 RATIO_MIN_PPM = -(2**62)
+INT64_MAX = 2**63 - 1
 
 
 @kernel
@@ -49,12 +50,14 @@ def share_down(amount: int, part: int, whole: int) -> int:
 
 @kernel
 def muldiv_down(amount: int, part: int, whole: int) -> int:
-    """Return amount * part / whole rounded down for any non-negative int64 below 2**61, by long multiplication."""
+    """Return amount * part / whole rounded down for any non-negative int64 below 2**61, if need be bit by bit."""
     assert 0 < whole < 2**61 and amount >= 0 and part >= 0
     quotient = amount // whole * part
     rest = amount % whole
     if rest == 0 or part == 0:
         return quotient
+    if part <= INT64_MAX // rest:
+        return quotient + rest * part // whole
     # rest * part / whole, one bit of part at a time: no product ever exceeds 2 * whole.
     bit = 1
     while bit <= part // 2:

@@ -44,6 +44,7 @@ from .tables import (
     V_MARKETS,
     V_STEP,
     V_TAKER,
+    Tables,
 )
 from .waiting import as_commands, collect_triggered
 
@@ -269,6 +270,13 @@ class Venue:
         """Empty the event buffer if it could not hold what one match, transfer or posting may write."""
         if not has_room(self.tables):
             self.flush()
+
+    def for_each(self, do: Callable[[Tables, NDArray[np.int64], int], int], rows: NDArray[np.int64]) -> None:
+        """Let a kernel (tables, rows, first to do) -> next to do go through all rows, however often events fill."""
+        done = do(self.tables, rows, 0)
+        while done < len(rows):
+            self.flush()
+            done = do(self.tables, rows, done)
 
     def drain_events(self) -> NDArray[np.int64]:
         """Return all events since the last call, (k, EVENT_COLUMNS), and forget them."""

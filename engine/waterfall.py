@@ -1,7 +1,7 @@
 """The rounds of a step: cancel, liquidate, take over, let the fund pay, deleverage, until nobody is distressed (R-W).
 
-Rules propose on arrays of the distressed; the engine disposes. Everything here is Python over a handful of units;
-what touches tables is a kernel.
+Rules propose on arrays of the distressed; the engine disposes. A stage is one call of a kernel over all units of the
+round, and another one each time the event buffer is full; Python does nothing for a single unit.
 """
 
 from __future__ import annotations
@@ -14,9 +14,7 @@ from numpy.typing import NDArray
 from . import deleverage, rounds, takeover
 from .commands import C_CAUSE, CAUSE_DISPOSAL, FLAG_FORCED, FLAG_IOC, FLAG_REDUCE_ONLY, Column, Kind, batch
 from .contract import bankruptcy_ticks
-from .distress import is_distressed
-from .ledger import balance_atoms
-from .margin import equity_atoms, open_positions, position_equity_atoms, unit_maintenance_atoms
+from .margin import equity_atoms, position_equity_atoms
 from .rounds import (
     CLOSING_COLUMNS,
     K_ACCOUNT,
@@ -39,7 +37,7 @@ from .rounds import (
     S_UNIT,
     SURVEY_COLUMNS,
 )
-from .rules.liquidation import Distressed
+from .rules.liquidation import Distressed, scale_up
 from .tables import (
     M_MARK_TICKS,
     M_PRICE_MAX_TICKS,
@@ -49,14 +47,15 @@ from .tables import (
     V_LISTED_COUNT,
     V_MARKETS,
 )
-from .transfer import cover_deficit
-from .units import PPM, ppm_up
+from .transfer import cover_deficits
+from .units import PPM
 
 if TYPE_CHECKING:
     from .venue import Venue
 
 FORCED_FLAGS = FLAG_FORCED | FLAG_IOC | FLAG_REDUCE_ONLY
 Rows = NDArray[np.int64]
+NO_UNITS = np.zeros((0, SURVEY_COLUMNS), dtype=np.int64)
 
 
 class Rounds(NamedTuple):
@@ -69,60 +68,42 @@ class Rounds(NamedTuple):
 
 def run(venue: Venue) -> Rounds:
     """Run the liquidation rounds of a step (R-W2); modifies everything a forced order may modify."""
-    rule = venue.rules.liquidation
+    rule, t = venue.rules.liquidation, venue.tables
     if not rule.act:
         venue.look()
         return Rounds(0, 0, False)
     sent = _dispose(venue)
-    idle: set[int] = set()
+    acted: list[Rows] = []
     orders_left = rule.orders_per_step_max or np.iinfo(np.int64).max
-    for done in range(rule.rounds_max):
+    while True:
         venue.look()
-        due = due_units(venue, idle)
-        fund_due = venue.fund_unit not in idle and fund_in_distress(venue)
-        if len(due) == 0 and not fund_due:
-            return Rounds(done, sent, False)
-        before = _lots(venue, due)
-        fund_before = _lots(venue, np.array([[venue.fund_unit]]))
+        due, fund_due = due_units(venue), rounds.fund_is_due(t)
+        if len(acted) == rule.rounds_max or (len(due) == 0 and not fund_due):
+            break
+        units = np.append(due[:, S_UNIT], np.full(int(fund_due), venue.fund_unit))
+        before = np.zeros((len(units), len(venue.markets)), dtype=np.int64)
+        rounds.lots_of(t, units, before)
         used = _Round(venue, due, orders_left).play()
+        rounds.end_treatment(t, units, before)
+        acted.append(units)
         orders_left -= used
         sent += used
         assert orders_left >= 0
-        unmoved = (before == _lots(venue, due)).all(axis=1)
-        idle.update(due[unmoved, S_UNIT].tolist())
-        if fund_due and (fund_before == _lots(venue, np.array([[venue.fund_unit]]))).all():
-            idle.add(venue.fund_unit)
-    venue.look()
-    return Rounds(rule.rounds_max, sent, len(due_units(venue, idle)) > 0)
+    for units in acted:
+        rounds.wake(t, units)
+    return Rounds(len(acted), sent, len(due) > 0)
 
 
-def due_units(venue: Venue, idle: set[int]) -> Rows:
+def due_units(venue: Venue) -> Rows:
     """Return the survey rows of all units to be treated now, in order of treatment (R-W2)."""
     t = venue.tables
-    units = t.listed[: t.venue[V_LISTED_COUNT]]
-    if idle:
-        units = units[~np.isin(units, list(idle))]
-    rows = np.zeros((len(units), SURVEY_COLUMNS), dtype=np.int64)
-    if len(units) == 0:
-        return rows
-    rounds.survey(t, units, rows)
-    latest = venue.step - venue.steps(venue.rules.liquidation.latency_s)
-    rows = rows[rows[:, S_SINCE] <= latest]
+    listed = int(t.venue[V_LISTED_COUNT])
+    if listed == 0:
+        return NO_UNITS
+    rows = np.empty((listed, SURVEY_COLUMNS), dtype=np.int64)
+    rows = rows[: rounds.survey(t, venue.step - venue.steps(venue.rules.liquidation.latency_s), rows)]
     order = np.lexsort((rows[:, S_MARKET], rows[:, S_KEY], rows[:, S_RATIO_PPM], rows[:, S_SINCE]))
     return rows[order]
-
-
-def fund_in_distress(venue: Venue) -> bool:
-    """Say whether the fund holds positions and its equity is below its floor (R-W10)."""
-    t, fund = venue.tables, venue.fund_unit
-    return open_positions(t, fund) > 0 and equity_atoms(t, fund) < venue.rules.insurance.floor_atoms
-
-
-def _lots(venue: Venue, rows: Rows) -> Rows:
-    """Return the lots of every position of the units in column S_UNIT, (n, M)."""
-    columns = np.zeros((len(rows), len(venue.markets)), dtype=np.int64)
-    rounds.lots_of(venue.tables, np.ascontiguousarray(rows[:, S_UNIT]), columns)
-    return columns
 
 
 class _Round:
@@ -142,27 +123,22 @@ class _Round:
         self.straight = self.straight[treated]
         self.orders_of_unit = room[treated]
         self.units = np.ascontiguousarray(self.due[:, S_UNIT])
-        self.refused: set[int] = set()
-        assert len(np.unique(self.units)) == len(self.units), "a unit is treated once a round"
 
-    def _goes_straight(self, due: Rows) -> NDArray[np.bool_]:
-        """Say which units skip the book because they are under the backstop threshold (R-W6)."""
+    def _goes_straight(self, due: Rows) -> Rows:
+        """Return 1 for units that skip the book because they are under the backstop threshold (R-W6), else 0."""
         if self.rule.backstop_ppm == 0 or not (self.venue.backstops or self.rule.leftover != "retry"):
-            return np.zeros(len(due), dtype=np.bool_)
-        levels = [ppm_up(int(need), self.rule.backstop_ppm) for need in due[:, S_MAINTENANCE_ATOMS]]
-        return due[:, S_EQUITY_ATOMS] < np.array(levels, dtype=np.int64)
+            return np.zeros(len(due), dtype=np.int64)
+        levels = scale_up(due[:, S_MAINTENANCE_ATOMS], self.rule.backstop_ppm)
+        return (due[:, S_EQUITY_ATOMS] < levels).astype(np.int64)
 
     def play(self) -> int:
         """Run the stages and return how many orders went to the book."""
-        start = rounds.begin_treatment(self.t, self.units, 0)
-        while start < len(self.units):
-            self.venue.flush()
-            start = rounds.begin_treatment(self.t, self.units, start)
+        self.venue.for_each(rounds.begin_treatment, self.units)
         sent = self._book_stage()
-        self._takeover_stage()
-        self._fund_stage()
-        deleverage.stage(self.venue, self.units, self.refused)
-        self._fund_stage()
+        takeover.stage(self.venue, self.units, self.straight)
+        self.venue.for_each(cover_deficits, self.units)
+        deleverage.stage(self.venue, self.units)
+        self.venue.for_each(cover_deficits, self.units)
         if self.venue.rules.mark.renew_in_rounds:
             self.venue.renew_marks()
         return sent
@@ -173,8 +149,11 @@ class _Round:
         if len(booked) == 0:
             return 0
         rows = self._closing_rows(self.units[booked])
-        limit = dict(zip(self.units[booked].tolist(), self.orders_of_unit[booked].tolist(), strict=True))
-        rows = rows[[_counts_down(limit, unit) for unit in rows[:, K_UNIT].tolist()]]
+        # The rows of a unit lie together, one for each of its positions: the first so many are sent.
+        positions = self.due[booked, S_POSITIONS]
+        assert positions.sum() == len(rows)
+        place = np.arange(len(rows)) - np.repeat(np.cumsum(positions) - positions, positions)
+        rows = rows[place < np.repeat(self.orders_of_unit[booked], positions)]
         proposal = self.rule.propose(self._distressed(rows))
         assert (proposal.lots >= 1).all() and (proposal.lots <= np.abs(rows[:, K_LOTS])).all(), "propose 1 .. |lots|"
         self.t.units[rows[proposal.partial, K_UNIT], U_COOLDOWN_STEP] = self.venue.step
@@ -184,7 +163,7 @@ class _Round:
     def _closing_rows(self, units: Rows) -> Rows:
         """Return one row per position of the units, CLOSING_COLUMNS wide."""
         rows = np.zeros((len(units) * len(self.venue.markets), CLOSING_COLUMNS), dtype=np.int64)
-        return rows[: rounds.describe_all(self.t, np.ascontiguousarray(units), rows)]
+        return rows[: rounds.describe_all(self.t, units, rows)]
 
     def _distressed(self, rows: Rows) -> Distressed:
         """Show positions to the liquidation rule."""
@@ -218,30 +197,6 @@ class _Round:
             price = rows[:, K_BANKRUPTCY]
         cause = self.t.units[rows[:, K_UNIT], U_LIQUIDATION]
         return forced_orders(rows[:, K_ACCOUNT], rows[:, K_MARKET], side, lots, price, cause)
-
-    def _takeover_stage(self) -> None:
-        """Offer what the book did not take to the fund or the backstop accounts (R-W5, R-W6)."""
-        for unit, straight in zip(self.units.tolist(), self.straight.tolist(), strict=True):
-            if self.rule.leftover == "retry" and not straight:
-                continue
-            equity, maintenance = equity_atoms(self.t, unit), unit_maintenance_atoms(self.t, unit)
-            if open_positions(self.t, unit) and is_distressed(self.t, equity, maintenance):
-                rows = self._closing_rows(np.array([unit]))
-                if not takeover.take_over(self.venue, rows, straight):
-                    self.refused.add(unit)
-
-    def _fund_stage(self) -> None:
-        """Let the fund pay the deficits of treated units that are flat (R-W8)."""
-        for unit in self.units.tolist():
-            if balance_atoms(self.t, unit) < 0 and open_positions(self.t, unit) == 0:
-                self.venue.make_room()
-                cover_deficit(self.t, unit, int(self.t.units[unit, U_LIQUIDATION]))
-
-
-def _counts_down(limit: dict[int, int], unit: int) -> bool:
-    """Say whether a unit may still send an order, and count it."""
-    limit[unit] -= 1
-    return limit[unit] >= 0
 
 
 def forced_orders(account: Column, market: Column, side: Rows, lots: Rows, price: Column, cause: Column) -> Rows:

@@ -7,6 +7,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from delever.engine.formulas import entry_leverage, pnl_margin
+
 from .base import Rule
 
 
@@ -36,13 +38,11 @@ class Deleveraging(Rule):
 
     def scores(self, holders: Holders) -> NDArray[np.float64]:
         """Return a score per holder; the highest is deleveraged first, ties by key (R-W9)."""
-        solvent = holders.equity_atoms > 0
-        equity = np.where(solvent, holders.equity_atoms, 1).astype(np.float64)
+        h = holders
+        assert (h.lots != 0).all()
+        scores: NDArray[np.float64]
         if self.rank == "pnl_margin":
-            gain = np.maximum(0, holders.unrealised_atoms) / np.maximum(1, holders.balance_atoms)
-            return gain * np.where(solvent, holders.maintenance_atoms / equity, 0.0)
-        cost = np.abs(holders.cost_atoms).astype(np.float64)
-        value = holders.value_atoms.astype(np.float64)
-        assert (holders.lots != 0).all()
-        ratio = np.where(holders.lots > 0, value / np.maximum(cost, 1.0), cost / np.maximum(value, 1.0))
-        return ratio * np.where(solvent, value / equity, 0.0)
+            scores = pnl_margin(h.unrealised_atoms, h.balance_atoms, h.equity_atoms, h.maintenance_atoms)
+        else:
+            scores = entry_leverage(h.lots, h.cost_atoms, h.value_atoms, h.equity_atoms)
+        return scores

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
+from delever.engine.formulas import fund_accepts
+
 from .base import ATOMS_PER_QUOTE, PPM, Rule
 
 
@@ -44,6 +46,5 @@ class Insurance(Rule):
     def accepts(self, loss_atoms: int, equity_atoms: int, warehouse_after_atoms: int) -> bool:
         """Say whether the fund takes a position over, from its loss at mark and its state (R-W5)."""
         assert loss_atoms >= 0 and warehouse_after_atoms >= 0
-        room = equity_atoms - loss_atoms - self.floor_atoms
-        capped = self.cap_per_event_quote > 0 and loss_atoms > self.cap_per_event_atoms
-        return not capped and room >= 0 and warehouse_after_atoms <= self.warehouse_leverage * room
+        floor, cap = self.floor_atoms, self.cap_per_event_atoms
+        return fund_accepts(loss_atoms, equity_atoms, warehouse_after_atoms, floor, cap, self.warehouse_leverage)

@@ -93,13 +93,13 @@ class Liquidation(Rule):
         while np.any(low < high):
             middle = (low + high) // 2
             need = rows.maintenance_of(row, held - middle)  # type: ignore[operator]
-            enough = rows.equity_atoms >= _scale_up(need, self.target_ppm)
+            enough = rows.equity_atoms >= scale_up(need, self.target_ppm)
             high = np.where(enough, middle, high)
             low = np.where(enough, low, np.minimum(middle + 1, high))
         return high
 
 
-def _scale_up(amount_atoms: NDArray[np.int64], ppm: int) -> NDArray[np.int64]:
+def scale_up(amount_atoms: NDArray[np.int64], ppm: int) -> NDArray[np.int64]:
     """Return ceil(amount * ppm / 10**6) without overflow, for non-negative amounts."""
     whole, rest = amount_atoms // PPM, amount_atoms % PPM
     return whole * ppm - (-(rest * ppm) // PPM)

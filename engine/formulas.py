@@ -1,0 +1,44 @@
+"""Formulas of rules that kernels need too: one source for both, compiled where they are used.
+
+Each is written so that the same line works on whole columns (a rule's method) and on single numbers (a kernel), to the
+same bit: int64 is divided as float64 in both, and a condition is a factor 0 or 1.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+# Whole columns or numbers; typing a formula once for both would need four overloads each.
+Numbers = Any
+
+
+def pnl_margin(unrealised: Numbers, balance: Numbers, equity: Numbers, maintenance: Numbers) -> Numbers:
+    """Return profit as a share of the unit's balance times its margin ratio, 0 without equity; amounts in atoms (R-W9).
+
+    Source: Binance, auto-deleveraging; see the presets.
+    """
+    gain = np.maximum(0, unrealised) / np.maximum(1, balance)
+    return gain * ((equity > 0) * (maintenance / np.maximum(1, equity)))
+
+
+def entry_leverage(lots: Numbers, cost: Numbers, value: Numbers, equity: Numbers) -> Numbers:
+    """Return mark / entry (short: the inverse) times the position's leverage, 0 without equity; in atoms (R-W9).
+
+    Source: Hyperliquid, auto-deleveraging; see the presets.
+    """
+    paid = np.maximum(1, abs(cost))
+    worth = np.maximum(1, value)
+    ratio = (lots > 0) * (value / paid) + (lots < 0) * (paid / worth)
+    return ratio * ((equity > 0) * (value / np.maximum(1, equity)))
+
+
+def fund_accepts(
+    loss_atoms: int, equity_atoms: int, warehouse_atoms: int, floor_atoms: int, cap_atoms: int, leverage: int
+) -> bool:
+    """Say whether the fund takes a position over, from its loss at mark and its state before and after (R-W5)."""
+    room = equity_atoms - loss_atoms - floor_atoms
+    capped = cap_atoms > 0 and loss_atoms > cap_atoms
+    # warehouse <= leverage * room, without a product that could overflow
+    return not capped and room >= 0 and -(-warehouse_atoms // leverage) <= room

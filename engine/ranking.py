@@ -1,0 +1,267 @@
+"""Who is deleveraged next: the holders of one side of a market, kept in order of rank while a stage goes on (R-W9).
+
+A *seat* is one side of one market. The holders of a seat are gathered when its first position is deleveraged, as a heap
+in the order (score descending, key ascending). A transfer changes the scores of the counterparty, in all markets its
+units margin, and of the account it was paired with, where a pocket gives back what is left; these are scored anew at
+once, so that the first of the heap is always whom a new ranking of everybody would put first. Positions only shrink in
+the stage, so that nobody joins a seat later.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import formulas
+from .kernel import kernel
+from .ledger import balance_atoms
+from .margin import health_atoms, unit_of
+from .tables import (
+    A_KEY,
+    FLAG_TREATED,
+    M_MARK_TICKS,
+    M_MULTIPLIER_ATOMS,
+    NONE,
+    P_COST_ATOMS,
+    P_LOTS,
+    PNL_MARGIN,
+    U_FLAGS,
+    V_ACCOUNTS,
+    V_ADL_RANK,
+    V_MARKETS,
+    Table,
+    Tables,
+)
+
+pnl_margin = kernel(formulas.pnl_margin)
+entry_leverage = kernel(formulas.entry_leverage)
+
+SEAT_FIRST, SEAT_COUNT = range(2)
+HOLDER_ACCOUNT, HOLDER_KEY = range(2)
+USED, STALE = range(2)
+HOLDING_COLUMNS = 7
+
+
+class Ranking(NamedTuple):
+    """The seats of a stage; A traders, M markets."""
+
+    seats: Table
+    """(2 M, 2): first row in `holders` and number of holders, row = 2 * market, + 1 for shorts; NONE: not gathered."""
+    holders: Table
+    """(A * M + 1, 2): account and key; the rows of a seat are a heap, the first in rank in front. One row to spare."""
+    scores: NDArray[np.float64]
+    """(A * M + 1,): score of each row of `holders`."""
+    places: Table
+    """(A * M,): row in `holders` of each position, NONE if it is in no seat."""
+    stale: Table
+    """(A + 1,): accounts whose scores a rule of the user's own has to give anew."""
+    counts: Table
+    """(2,): rows of `holders` used, accounts stale."""
+
+
+def allocate(traders: int, markets: int) -> Ranking:
+    """Return a ranking without any seat gathered; memory is only used as far as seats are."""
+    rows = traders * markets
+    return Ranking(
+        seats=np.full((2 * markets if rows else 0, 2), NONE, dtype=np.int64),
+        holders=np.empty((rows + 1, 2), dtype=np.int64),
+        scores=np.empty(rows + 1, dtype=np.float64),
+        places=np.full(rows, NONE, dtype=np.int64),
+        stale=np.empty(traders + 1, dtype=np.int64),
+        counts=np.zeros(2, dtype=np.int64),
+    )
+
+
+@kernel
+def seat_against(market: int, lots: int) -> int:
+    """Return the seat of those who hold the opposite of `lots`."""
+    return 2 * market + (1 if lots > 0 else 0)
+
+
+@kernel
+def holding(t: Tables, account: int, market: int) -> tuple[int, int, int, int, int, int, int]:
+    """Return lots, cost, value and unrealised profit of a position, and balance, equity, maintenance of its unit."""
+    row = account * t.venue[V_MARKETS] + market
+    unit = unit_of(t, account, market)
+    lots = t.positions[row, P_LOTS]
+    cost = t.positions[row, P_COST_ATOMS]
+    worth = lots * t.markets[market, M_MULTIPLIER_ATOMS] * t.markets[market, M_MARK_TICKS]
+    equity, maintenance = health_atoms(t, unit)
+    return lots, cost, abs(worth), worth - cost, balance_atoms(t, unit), equity, maintenance
+
+
+@kernel
+def describe_rows(t: Tables, market: int, holders: Table, first: int, columns: Table) -> None:
+    """Write the holding of each account in the rows of `holders` from `first` on into `columns` (n, 7)."""
+    for i in range(columns.shape[0]):
+        values = holding(t, holders[first + i, HOLDER_ACCOUNT], market)
+        for column in range(HOLDING_COLUMNS):
+            columns[i, column] = values[column]
+
+
+@kernel
+def score_of(t: Tables, account: int, market: int) -> float:
+    """Return the score of a position by one of the venue's own ranks (R-W9)."""
+    lots, cost, value, unrealised, balance, equity, maintenance = holding(t, account, market)
+    assert lots != 0
+    if t.venue[V_ADL_RANK] == PNL_MARGIN:
+        return pnl_margin(unrealised, balance, equity, maintenance)
+    return entry_leverage(lots, cost, value, equity)
+
+
+@kernel
+def gather(t: Tables, ranking: Ranking, seat: int) -> None:
+    """Put all holders of a seat whose units are not under treatment into the ranking; scored unless a rule is asked."""
+    market, side = seat // 2, 1 - 2 * (seat % 2)
+    markets, asks = t.venue[V_MARKETS], t.venue[V_ADL_RANK] == NONE
+    first = ranking.counts[USED]
+    found = first
+    for account in range(t.venue[V_ACCOUNTS]):
+        # Written for everybody and kept for holders only: a branch here would be a guess half of which is wrong.
+        ranking.holders[found, HOLDER_ACCOUNT] = account
+        found += 1 if t.positions[account * markets + market, P_LOTS] * side > 0 else 0
+    row = first
+    for candidate in range(first, found):
+        account = ranking.holders[candidate, HOLDER_ACCOUNT]
+        if t.units[unit_of(t, account, market), U_FLAGS] & FLAG_TREATED:
+            continue
+        ranking.holders[row, HOLDER_ACCOUNT] = account
+        ranking.holders[row, HOLDER_KEY] = t.accounts[account, A_KEY]
+        position = account * markets + market
+        ranking.places[position] = row
+        ranking.scores[row] = 0.0 if asks else score_of(t, account, market)
+        row += 1
+    assert row < ranking.holders.shape[0], "a position is in one seat at most"
+    ranking.seats[seat, SEAT_FIRST] = first
+    ranking.seats[seat, SEAT_COUNT] = row - first
+    ranking.counts[USED] = row
+    if not asks:
+        heapify(t, ranking, seat)
+
+
+@kernel
+def heapify(t: Tables, ranking: Ranking, seat: int) -> None:
+    """Put a seat whose scores are all new in order."""
+    assert ranking.seats[seat, SEAT_FIRST] != NONE, "a seat is gathered before it is put in order"
+    for slot in range(ranking.seats[seat, SEAT_COUNT] // 2 - 1, -1, -1):
+        _sink(t, ranking, seat, slot)
+
+
+@kernel
+def renew(t: Tables, ranking: Ranking, seat: int, row: int, score: float) -> None:
+    """Give a row of a seat another score and its new place."""
+    slot = row - ranking.seats[seat, SEAT_FIRST]
+    assert 0 <= slot < ranking.seats[seat, SEAT_COUNT]
+    ranking.scores[row] = score
+    _sink(t, ranking, seat, _rise(t, ranking, seat, slot))
+
+
+@kernel
+def seat_of(ranking: Ranking, market: int, row: int) -> int:
+    """Return the seat of a market that a row of `holders` belongs to."""
+    longs = 2 * market
+    first = ranking.seats[longs, SEAT_FIRST]
+    if first != NONE and first <= row < first + ranking.seats[longs, SEAT_COUNT]:
+        return longs
+    assert ranking.seats[longs + 1, SEAT_FIRST] <= row
+    return longs + 1
+
+
+@kernel
+def rescore(t: Tables, ranking: Ranking, account: int) -> None:
+    """Renew the scores of an account whose lots or money changed; what it no longer holds leaves its seat."""
+    if account == t.venue[V_ACCOUNTS]:
+        return  # the fund is no seat's holder: it comes last without a score
+    stale = False
+    for market in range(t.venue[V_MARKETS]):
+        position = account * t.venue[V_MARKETS] + market
+        row = ranking.places[position]
+        if row == NONE:
+            continue
+        seat = seat_of(ranking, market, row)
+        if t.positions[position, P_LOTS] == 0:
+            _remove(t, ranking, seat, row)
+        elif t.venue[V_ADL_RANK] == NONE:
+            stale = True
+        else:
+            renew(t, ranking, seat, row, score_of(t, account, market))
+    if stale:
+        ranking.stale[ranking.counts[STALE]] = account
+        ranking.counts[STALE] += 1
+
+
+@kernel
+def _remove(t: Tables, ranking: Ranking, seat: int, row: int) -> None:
+    """Take a row out of its seat; the seat's last row takes its place."""
+    position = ranking.holders[row, HOLDER_ACCOUNT] * t.venue[V_MARKETS] + seat // 2
+    last = ranking.seats[seat, SEAT_FIRST] + ranking.seats[seat, SEAT_COUNT] - 1
+    assert ranking.places[position] == row and row <= last
+    ranking.places[position] = NONE
+    ranking.seats[seat, SEAT_COUNT] -= 1
+    if row != last:
+        _move(t, ranking, seat // 2, last, row)
+        renew(t, ranking, seat, row, ranking.scores[row])
+
+
+@kernel
+def _precedes(ranking: Ranking, row: int, score: float, key: int) -> bool:
+    """Say whether a row comes before a holder of this score and key: the higher score, then the lower key."""
+    if ranking.scores[row] != score:
+        return ranking.scores[row] > score
+    return ranking.holders[row, HOLDER_KEY] < key
+
+
+@kernel
+def _put(t: Tables, ranking: Ranking, market: int, row: int, account: int, key: int, score: float) -> None:
+    """Write a holder into a row and note its place."""
+    ranking.holders[row, HOLDER_ACCOUNT] = account
+    ranking.holders[row, HOLDER_KEY] = key
+    ranking.scores[row] = score
+    position = account * t.venue[V_MARKETS] + market
+    ranking.places[position] = row
+
+
+@kernel
+def _move(t: Tables, ranking: Ranking, market: int, source: int, target: int) -> None:
+    """Write the holder of one row into another."""
+    holders = ranking.holders
+    account, key = holders[source, HOLDER_ACCOUNT], holders[source, HOLDER_KEY]
+    _put(t, ranking, market, target, account, key, ranking.scores[source])
+
+
+@kernel
+def _rise(t: Tables, ranking: Ranking, seat: int, slot: int) -> int:
+    """Let a slot of a seat change places with those above it as long as it comes before them; return where it ends."""
+    first, market = ranking.seats[seat, SEAT_FIRST], seat // 2
+    row = first + slot
+    account, key, score = ranking.holders[row, HOLDER_ACCOUNT], ranking.holders[row, HOLDER_KEY], ranking.scores[row]
+    while slot > 0:
+        above = (slot - 1) // 2
+        if _precedes(ranking, first + above, score, key):
+            break
+        _move(t, ranking, market, first + above, first + slot)
+        slot = above
+    _put(t, ranking, market, first + slot, account, key, score)
+    return slot
+
+
+@kernel
+def _sink(t: Tables, ranking: Ranking, seat: int, slot: int) -> None:
+    """Let a slot of a seat change places with the better of those below it as long as that comes before it."""
+    first, count, market = ranking.seats[seat, SEAT_FIRST], ranking.seats[seat, SEAT_COUNT], seat // 2
+    row = first + slot
+    account, key, score = ranking.holders[row, HOLDER_ACCOUNT], ranking.holders[row, HOLDER_KEY], ranking.scores[row]
+    while 2 * slot + 1 < count:
+        below = 2 * slot + 1
+        other = first + below + 1
+        if below + 1 < count and _precedes(
+            ranking, other, ranking.scores[other - 1], ranking.holders[other - 1, HOLDER_KEY]
+        ):
+            below += 1
+        if not _precedes(ranking, first + below, score, key):
+            break
+        _move(t, ranking, market, first + below, first + slot)
+        slot = below
+    _put(t, ranking, market, first + slot, account, key, score)
