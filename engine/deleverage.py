@@ -15,7 +15,6 @@ from .kernel import kernel
 from .margin import equity_atoms, in_unit, open_positions, owner_of, position_equity_atoms
 from .positions import release_flat_pocket
 from .ranking import (
-    HOLDER_ACCOUNT,
     HOLDING_COLUMNS,
     SEAT_COUNT,
     SEAT_FIRST,
@@ -108,7 +107,7 @@ def _score_stale(venue: Venue, ranking: Ranking) -> None:
         ranked = accounts[ranking.places[accounts * markets + market] != NONE]
         if len(ranked) == 0:
             continue
-        scores = _scores(venue, market, np.column_stack([ranked, ranked]), 0, len(ranked))
+        scores = _scores(venue, market, ranked, 0, len(ranked))
         for account, score in zip(ranked.tolist(), scores.tolist(), strict=True):
             row = int(ranking.places[account * markets + market])
             ranks.renew(venue.tables, ranking, ranks.seat_of(ranking, market, row), row, score)
@@ -227,7 +226,7 @@ def _see_to_ranking(t: Tables, ranking: Ranking, seat: int, progress: Table) -> 
 def _next_counterparty(t: Tables, ranking: Ranking, seat: int, lots: int) -> int:
     """Return the first of a seat; behind the last of them the fund, if it holds the opposite of `lots`; else NONE."""
     if ranking.seats[seat, SEAT_COUNT] > 0:
-        return ranking.holders[ranking.seats[seat, SEAT_FIRST], HOLDER_ACCOUNT]
+        return ranking.holders[ranking.seats[seat, SEAT_FIRST]]
     fund = t.venue[V_ACCOUNTS] + FUND
     opposite = t.positions[fund * t.venue[V_MARKETS] + seat // 2, P_LOTS] * lots < 0
     return fund if opposite else NONE

@@ -25,7 +25,7 @@ from .tables import (
     V_ROUND_REQUIREMENT_UP,
     Tables,
 )
-from .units import muldiv_down, ppm_down, ppm_up
+from .units import PPM, muldiv_down
 
 
 @kernel
@@ -79,7 +79,9 @@ def tier_of(t: Tables, market: int, value: int) -> int:
 @kernel
 def _rounded(t: Tables, value: int, rate_ppm: int) -> int:
     """Return a requirement, rounded as the rules say (R-A2)."""
-    return ppm_up(value, rate_ppm) if t.venue[V_ROUND_REQUIREMENT_UP] else ppm_down(value, rate_ppm)
+    assert value >= 0
+    up = PPM - 1 if t.venue[V_ROUND_REQUIREMENT_UP] else 0
+    return value // PPM * rate_ppm + (value % PPM * rate_ppm + up) // PPM
 
 
 @kernel

@@ -39,7 +39,6 @@ pnl_margin = kernel(formulas.pnl_margin)
 entry_leverage = kernel(formulas.entry_leverage)
 
 SEAT_FIRST, SEAT_COUNT = range(2)
-HOLDER_ACCOUNT, HOLDER_KEY = range(2)
 USED, STALE = range(2)
 HOLDING_COLUMNS = 7
 
@@ -50,7 +49,7 @@ class Ranking(NamedTuple):
     seats: Table
     """(2 M, 2): first row in `holders` and number of holders, row = 2 * market, + 1 for shorts; NONE: not gathered."""
     holders: Table
-    """(A * M + 1, 2): account and key; the rows of a seat are a heap, the first in rank in front. One row to spare."""
+    """(A * M + 1,): accounts; the rows of a seat are a heap, the first in rank in front. One row to spare."""
     scores: NDArray[np.float64]
     """(A * M + 1,): score of each row of `holders`."""
     places: Table
@@ -66,7 +65,7 @@ def allocate(traders: int, markets: int) -> Ranking:
     rows = traders * markets
     return Ranking(
         seats=np.full((2 * markets if rows else 0, 2), NONE, dtype=np.int64),
-        holders=np.empty((rows + 1, 2), dtype=np.int64),
+        holders=np.empty(rows + 1, dtype=np.int64),
         scores=np.empty(rows + 1, dtype=np.float64),
         places=np.full(rows, NONE, dtype=np.int64),
         stale=np.empty(traders + 1, dtype=np.int64),
@@ -96,7 +95,7 @@ def holding(t: Tables, account: int, market: int) -> tuple[int, int, int, int, i
 def describe_rows(t: Tables, market: int, holders: Table, first: int, columns: Table) -> None:
     """Write the holding of each account in the rows of `holders` from `first` on into `columns` (n, 7)."""
     for i in range(columns.shape[0]):
-        values = holding(t, holders[first + i, HOLDER_ACCOUNT], market)
+        values = holding(t, holders[first + i], market)
         for column in range(HOLDING_COLUMNS):
             columns[i, column] = values[column]
 
@@ -104,11 +103,15 @@ def describe_rows(t: Tables, market: int, holders: Table, first: int, columns: T
 @kernel
 def score_of(t: Tables, account: int, market: int) -> float:
     """Return the score of a position by one of the venue's own ranks (R-W9)."""
-    lots, cost, value, unrealised, balance, equity, maintenance = holding(t, account, market)
+    row = account * t.venue[V_MARKETS] + market
+    unit = unit_of(t, account, market)
+    lots = t.positions[row, P_LOTS]
+    worth = lots * t.markets[market, M_MULTIPLIER_ATOMS] * t.markets[market, M_MARK_TICKS]
+    equity, maintenance = health_atoms(t, unit)
     assert lots != 0
     if t.venue[V_ADL_RANK] == PNL_MARGIN:
-        return pnl_margin(unrealised, balance, equity, maintenance)
-    return entry_leverage(lots, cost, value, equity)
+        return pnl_margin(worth - t.positions[row, P_COST_ATOMS], balance_atoms(t, unit), equity, maintenance)
+    return entry_leverage(lots, t.positions[row, P_COST_ATOMS], abs(worth), equity)
 
 
 @kernel
@@ -120,15 +123,14 @@ def gather(t: Tables, ranking: Ranking, seat: int) -> None:
     found = first
     for account in range(t.venue[V_ACCOUNTS]):
         # Written for everybody and kept for holders only: a branch here would be a guess half of which is wrong.
-        ranking.holders[found, HOLDER_ACCOUNT] = account
+        ranking.holders[found] = account
         found += 1 if t.positions[account * markets + market, P_LOTS] * side > 0 else 0
     row = first
     for candidate in range(first, found):
-        account = ranking.holders[candidate, HOLDER_ACCOUNT]
+        account = ranking.holders[candidate]
         if t.units[unit_of(t, account, market), U_FLAGS] & FLAG_TREATED:
             continue
-        ranking.holders[row, HOLDER_ACCOUNT] = account
-        ranking.holders[row, HOLDER_KEY] = t.accounts[account, A_KEY]
+        ranking.holders[row] = account
         position = account * markets + market
         ranking.places[position] = row
         ranking.scores[row] = 0.0 if asks else score_of(t, account, market)
@@ -195,73 +197,59 @@ def rescore(t: Tables, ranking: Ranking, account: int) -> None:
 @kernel
 def _remove(t: Tables, ranking: Ranking, seat: int, row: int) -> None:
     """Take a row out of its seat; the seat's last row takes its place."""
-    position = ranking.holders[row, HOLDER_ACCOUNT] * t.venue[V_MARKETS] + seat // 2
+    position = ranking.holders[row] * t.venue[V_MARKETS] + seat // 2
     last = ranking.seats[seat, SEAT_FIRST] + ranking.seats[seat, SEAT_COUNT] - 1
     assert ranking.places[position] == row and row <= last
     ranking.places[position] = NONE
     ranking.seats[seat, SEAT_COUNT] -= 1
     if row != last:
-        _move(t, ranking, seat // 2, last, row)
+        _put(t, ranking, seat, row, ranking.holders[last], ranking.scores[last])
         renew(t, ranking, seat, row, ranking.scores[row])
 
 
 @kernel
-def _precedes(ranking: Ranking, row: int, score: float, key: int) -> bool:
-    """Say whether a row comes before a holder of this score and key: the higher score, then the lower key."""
+def _precedes(t: Tables, ranking: Ranking, row: int, account: int, score: float) -> bool:
+    """Say whether a row comes before an account with a score: the higher score, then the lower key."""
     if ranking.scores[row] != score:
         return ranking.scores[row] > score
-    return ranking.holders[row, HOLDER_KEY] < key
+    return t.accounts[ranking.holders[row], A_KEY] < t.accounts[account, A_KEY]
 
 
 @kernel
-def _put(t: Tables, ranking: Ranking, market: int, row: int, account: int, key: int, score: float) -> None:
-    """Write a holder into a row and note its place."""
-    ranking.holders[row, HOLDER_ACCOUNT] = account
-    ranking.holders[row, HOLDER_KEY] = key
+def _put(t: Tables, ranking: Ranking, seat: int, row: int, account: int, score: float) -> None:
+    """Write a holder into a row of a seat and note its place."""
+    ranking.holders[row] = account
     ranking.scores[row] = score
-    position = account * t.venue[V_MARKETS] + market
+    position = account * t.venue[V_MARKETS] + seat // 2
     ranking.places[position] = row
-
-
-@kernel
-def _move(t: Tables, ranking: Ranking, market: int, source: int, target: int) -> None:
-    """Write the holder of one row into another."""
-    holders = ranking.holders
-    account, key = holders[source, HOLDER_ACCOUNT], holders[source, HOLDER_KEY]
-    _put(t, ranking, market, target, account, key, ranking.scores[source])
 
 
 @kernel
 def _rise(t: Tables, ranking: Ranking, seat: int, slot: int) -> int:
     """Let a slot of a seat change places with those above it as long as it comes before them; return where it ends."""
-    first, market = ranking.seats[seat, SEAT_FIRST], seat // 2
-    row = first + slot
-    account, key, score = ranking.holders[row, HOLDER_ACCOUNT], ranking.holders[row, HOLDER_KEY], ranking.scores[row]
+    first = ranking.seats[seat, SEAT_FIRST]
+    account, score = ranking.holders[first + slot], ranking.scores[first + slot]
     while slot > 0:
         above = (slot - 1) // 2
-        if _precedes(ranking, first + above, score, key):
+        if _precedes(t, ranking, first + above, account, score):
             break
-        _move(t, ranking, market, first + above, first + slot)
+        _put(t, ranking, seat, first + slot, ranking.holders[first + above], ranking.scores[first + above])
         slot = above
-    _put(t, ranking, market, first + slot, account, key, score)
+    _put(t, ranking, seat, first + slot, account, score)
     return slot
 
 
 @kernel
 def _sink(t: Tables, ranking: Ranking, seat: int, slot: int) -> None:
     """Let a slot of a seat change places with the better of those below it as long as that comes before it."""
-    first, count, market = ranking.seats[seat, SEAT_FIRST], ranking.seats[seat, SEAT_COUNT], seat // 2
-    row = first + slot
-    account, key, score = ranking.holders[row, HOLDER_ACCOUNT], ranking.holders[row, HOLDER_KEY], ranking.scores[row]
+    first, count = ranking.seats[seat, SEAT_FIRST], ranking.seats[seat, SEAT_COUNT]
+    account, score = ranking.holders[first + slot], ranking.scores[first + slot]
     while 2 * slot + 1 < count:
-        below = 2 * slot + 1
-        other = first + below + 1
-        if below + 1 < count and _precedes(
-            ranking, other, ranking.scores[other - 1], ranking.holders[other - 1, HOLDER_KEY]
-        ):
+        below = first + 2 * slot + 1
+        if 2 * slot + 2 < count and _precedes(t, ranking, below + 1, ranking.holders[below], ranking.scores[below]):
             below += 1
-        if not _precedes(ranking, first + below, score, key):
+        if not _precedes(t, ranking, below, account, score):
             break
-        _move(t, ranking, market, first + below, first + slot)
-        slot = below
-    _put(t, ranking, market, first + slot, account, key, score)
+        _put(t, ranking, seat, first + slot, ranking.holders[below], ranking.scores[below])
+        slot = below - first
+    _put(t, ranking, seat, first + slot, account, score)
