@@ -7,12 +7,10 @@ By gap: liquidations less than so many seconds apart form one cascade, whatever 
 
 from __future__ import annotations
 
-from typing import cast
-
 import networkx as nx
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 CASCADE_COLUMNS = (
     "root", "liquidations", "accounts", "closed_atoms", "depth", "width", "start_s", "duration_s", "t50_s", "t90_s",
@@ -62,14 +60,14 @@ def causal_cascades(liquidations: pd.DataFrame) -> pd.DataFrame:
     """
     if liquidations.empty:
         return pd.DataFrame(columns=list(CASCADE_COLUMNS))
-    each = episodes(liquidations).set_index("liquidation")
-    graph = forest(liquidations)
-    rows = []
-    for members in nx.weakly_connected_components(graph):
-        generations = [len(layer) for layer in nx.topological_generations(graph.subgraph(members))]
-        shape = {"depth": len(generations), "width": max(generations)}
-        rows.append({"root": min(members), **_extent(each.loc[sorted(members)]), **shape})
-    return _largest_first(rows)
+    each = episodes(liquidations)
+    parents = pd.Index(each["liquidation"]).get_indexer(each["parent"])
+    root, generation = np.arange(len(each)), np.ones(len(each), dtype=np.int64)
+    born = np.flatnonzero(parents < 0)
+    while len(born):
+        born = np.flatnonzero(np.isin(parents, born))
+        root[born], generation[born] = root[parents[born]], generation[parents[born]] + 1
+    return _extents(each, each["liquidation"].to_numpy()[root], generation)
 
 
 def gap_cascades(liquidations: pd.DataFrame, gap_s: int = 5) -> pd.DataFrame:
@@ -80,33 +78,32 @@ def gap_cascades(liquidations: pd.DataFrame, gap_s: int = 5) -> pd.DataFrame:
     """
     if liquidations.empty:
         return pd.DataFrame(columns=list(CASCADE_COLUMNS))
-    each = episodes(liquidations).sort_values(["time_s", "liquidation"]).set_index("liquidation")
+    each = episodes(liquidations).sort_values(["time_s", "liquidation"])
     number = (each["time_s"].diff() >= gap_s).cumsum()
-    rows = []
-    for _, members in each.groupby(number):
-        moments = members.groupby("time_s").size()
-        shape = {"depth": len(moments), "width": int(moments.max())}
-        rows.append({"root": int(members.index[0]), **_extent(members), **shape})
-    return _largest_first(rows)
+    first = each["liquidation"].groupby(number).transform("first").to_numpy()
+    return _extents(each, first, each["time_s"].to_numpy())
 
 
-def _extent(members: pd.DataFrame) -> dict[str, float]:
-    start_s = int(members["time_s"].min())
-    by_time = members.groupby("time_s")["closed_atoms"].sum().cumsum()
-    total = float(by_time.iloc[-1])
-    return {
-        "liquidations": len(members),
-        "accounts": int(members["account"].nunique()),
-        "closed_atoms": total,
-        "start_s": start_s,
-        "duration_s": int(members["time_s"].max()) - start_s,
-        "t50_s": int(cast(int, (by_time >= 0.5 * total).idxmax())) - start_s,
-        "t90_s": int(cast(int, (by_time >= 0.9 * total).idxmax())) - start_s,
-    }
-
-
-def _largest_first(rows: list[dict[str, float]]) -> pd.DataFrame:
-    frame = pd.DataFrame(rows)[list(CASCADE_COLUMNS)]
+def _extents(each: pd.DataFrame, root: NDArray[np.int64], layer: NDArray[np.int64]) -> pd.DataFrame:
+    """Return one row per cascade from its liquidations: `root` names the cascade of each, `layer` its generation."""
+    rows = each.assign(root=root, layer=layer).sort_values(["root", "time_s"])
+    whole = rows.groupby("root").agg(
+        liquidations=("liquidation", "size"),
+        accounts=("account", "nunique"),
+        closed_atoms=("closed_atoms", "sum"),
+        depth=("layer", "nunique"),
+        start_s=("time_s", "min"),
+        end_s=("time_s", "max"),
+    )
+    whole["width"] = rows.groupby(["root", "layer"]).size().groupby("root").max()
+    whole["duration_s"] = whole["end_s"] - whole["start_s"]
+    reached = rows.groupby(["root", "time_s"], as_index=False)["closed_atoms"].sum()
+    reached["closed_atoms"] = reached.groupby("root")["closed_atoms"].cumsum()
+    total = reached.groupby("root")["closed_atoms"].transform("last")
+    for name, share in (("t50_s", 0.5), ("t90_s", 0.9)):
+        first = reached[reached["closed_atoms"] >= share * total].groupby("root")["time_s"].first()
+        whole[name] = first - whole["start_s"]
+    frame = whole.reset_index()[list(CASCADE_COLUMNS)]
     return frame.sort_values(["closed_atoms", "root"], ascending=[False, True], ignore_index=True)
 
 
