@@ -74,7 +74,7 @@ def save(figure: Figure, file: Path) -> None:
     """Write a figure as PNG. Its own `savefig` would draw everything twice."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
-    imsave(file, np.asarray(canvas.buffer_rgba()), format="png", dpi=figure.dpi)
+    imsave(file, np.asarray(canvas.buffer_rgba()), format="png", dpi=figure.dpi, pil_kwargs={"compress_level": 3})
 
 
 def sentence_figure(title: str, sentence: str) -> Figure:
