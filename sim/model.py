@@ -200,10 +200,14 @@ class MarketModel(mesa.Model):
         self.running = self.step_now <= self.scenario.steps
 
     def close(self) -> None:
-        """Let go of everything large. Mesa 3.3 never frees a model that had agents; what is left is small."""
+        """Let go of everything, at once: neither Mesa's record of models nor a circle of references keeps any of it."""
         self.running = False
         for agent in list(self.agents):
             agent.remove()
+        # Mesa 3.3 numbers the agents of each model in a dictionary that it never clears.
+        mesa.Agent._ids.pop(self, None)
+        # The venue and its waterfall hold each other: without this the tables wait for the garbage collector.
+        vars(self.venue).clear()
         for cohort in self.cohorts:
             cohort.columns = {}
             cohort.rows = cohort.keys = cohort.wakings = np.empty(0, dtype=np.int64)
