@@ -13,6 +13,11 @@ class Benchmark(NamedTuple):
     needs: str = ""
     install: str = ""
 
+    @property
+    def module(self) -> str:
+        """The module it is in."""
+        return self.place.partition(":")[0]
+
 
 BOURSE = "pip install 'delever[bench]'"
 PAMS = "pip install --no-deps pams==0.3.0 tqdm"  # it asks for numpy below 2, and works with 2

@@ -136,9 +136,9 @@ def _draw(lines: dict[str, list[tuple[int, float]]], out: Path) -> None:
 def _main(axis: str, size: str, scale: str, folder: str) -> None:
     from .measure import reference_s
 
-    before = reference_s()[0]
+    before = reference_s().kernel_s
     found = point(axis, int(size), float(scale), Path(folder))
-    print(json.dumps([*found, (before + reference_s()[0]) / 2]))
+    print(json.dumps([*found, (before + reference_s().kernel_s) / 2]))
 
 
 if __name__ == "__main__":

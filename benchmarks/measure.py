@@ -47,8 +47,8 @@ class Request(NamedTuple):
 class Reading(NamedTuple):
     """One figure of a run; `part` says which of the benchmark's, "" is the main one.
 
-    `cost_s`: seconds that one of what is counted took, None where the value is no time. `peak_mib` replaces the peak of
-    the process that ran the benchmark.
+    `cost_s`: seconds that one of what is counted took, None where the value is no time; of the processor if `processor`
+    is set, else of the clock on the wall. `peak_mib` replaces the peak of the process that ran the benchmark.
     """
 
     part: str
@@ -57,11 +57,29 @@ class Reading(NamedTuple):
     cost_s: float | None = None
     note: str = ""
     peak_mib: float | None = None
+    processor: bool = False
 
 
-def rate(part: str, count: int, seconds: float, unit: str, note: str = "") -> Reading:
+def rate(part: str, count: int, seconds: float, unit: str, note: str = "", *, processor: bool = False) -> Reading:
     """Return the reading of `count` things done in so many seconds."""
-    return Reading(part, count / seconds, unit, seconds / count, note)
+    return Reading(part, count / seconds, unit, seconds / count, note, processor=processor)
+
+
+class Loops(NamedTuple):
+    """Seconds that an iteration of each reference loop takes, of the clock on the wall and of the processor."""
+
+    kernel_s: float
+    python_s: float
+    kernel_processor_s: float
+    python_processor_s: float
+
+    def ratios(self, reading: Reading) -> tuple[float | None, float | None]:
+        """Return how many iterations of each loop take as long as one of what the reading counts."""
+        if reading.cost_s is None:
+            return None, None
+        if reading.processor:
+            return reading.cost_s / self.kernel_processor_s, reading.cost_s / self.python_processor_s
+        return reading.cost_s / self.kernel_s, reading.cost_s / self.python_s
 
 
 class Launched(NamedTuple):
@@ -116,13 +134,15 @@ def python_loop(iterations: int) -> int:
     return state
 
 
-def reference_s() -> tuple[float, float]:
-    """Return the seconds one iteration of the kernel loop and of the Python loop take now."""
+def reference_s() -> Loops:
+    """Return how long an iteration of each loop takes now."""
     table = np.zeros(TABLE_WORDS, dtype=np.int64)
     kernel_loop(1, table)
-    began = time.perf_counter()
+    began = time.perf_counter(), time.process_time()
     kernel_loop(KERNEL_ITERATIONS, table)
-    between = time.perf_counter()
+    between = time.perf_counter(), time.process_time()
     python_loop(PYTHON_ITERATIONS)
-    ended = time.perf_counter()
-    return (between - began) / KERNEL_ITERATIONS, (ended - between) / PYTHON_ITERATIONS
+    ended = time.perf_counter(), time.process_time()
+    kernel = [(after - before) / KERNEL_ITERATIONS for before, after in zip(began, between, strict=True)]
+    python = [(after - before) / PYTHON_ITERATIONS for before, after in zip(between, ended, strict=True)]
+    return Loops(kernel[0], python[0], kernel[1], python[1])

@@ -20,7 +20,11 @@ from delever.experiments.errors import EXIT_FOUND, UserError, at_least, writable
 from .catalogue import BENCHMARKS
 
 Row = dict[str, Any]
+Sample = list[Row]
+"""What one run of a benchmark read."""
 HEADINGS = ("benchmark", "value", "unit", "low to high", "kernel loop x", "Python loop x", "peak MiB")
+MODULES_WITH_KERNELS = ("book", "path", "storm", "worlds")
+WARM_SCALE = 0.002
 LEFT = (0, 2)  # columns of words
 PREFIXES = ((1e9, " G"), (1e6, " M"), (1e3, " k"))
 
@@ -58,14 +62,16 @@ def _is_installed(name: str) -> bool:
     return not needs or find_spec(needs) is not None
 
 
-def run_rounds(names: Sequence[str], runs: int, scale: float) -> tuple[dict[str, list[Row]], dict[str, str]]:
+def run_rounds(names: Sequence[str], runs: int, scale: float) -> tuple[dict[str, list[Sample]], dict[str, str]]:
     """Run all benchmarks once, then all again, so that a slow minute of the machine meets all of them.
 
     Returns what each run read, by name, and why a benchmark failed; what failed once is not tried again.
     """
-    samples: dict[str, list[Row]] = {name: [] for name in names}
+    samples: dict[str, list[Sample]] = {name: [] for name in names}
     failures: dict[str, str] = {}
     with TemporaryDirectory() as folder:
+        for name in warmed(names):
+            work("worker", name, str(WARM_SCALE), folder)
         for number in range(1, runs + 1):
             for name in names:
                 if name in failures:
@@ -79,20 +85,23 @@ def run_rounds(names: Sequence[str], runs: int, scale: float) -> tuple[dict[str,
     return samples, failures
 
 
+def warmed(names: Sequence[str]) -> list[str]:
+    """Return which of the benchmarks to run small first: between them they compile all kernels, if they are not yet."""
+    first = {BENCHMARKS[name].module: name for name in reversed(names)}
+    return [first[module] for module in MODULES_WITH_KERNELS if module in first]
+
+
 def work(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a module of the benchmarks in a process of its own."""
     words = [sys.executable, "-m", f"{__package__}.{module}", *arguments]
     return subprocess.run(words, capture_output=True, text=True, check=False)
 
 
-def rows_of(name: str, samples: Sequence[Row], scale: float) -> list[Row]:
+def rows_of(name: str, samples: Sequence[Sample], scale: float) -> list[Row]:
     """Return the rows of a benchmark, one a figure: the median over its runs, lowest and highest, and the ratios."""
     found: dict[str, list[Row]] = {}
     for sample in samples:
-        for reading in sample["readings"]:
-            cost = reading["cost_s"]
-            for loop in ("kernel", "python"):
-                reading[loop] = None if cost is None else cost / sample[f"{loop}_s"]
+        for reading in sample:
             found.setdefault(reading["part"], []).append(reading)
     return [_row(name, part, readings, scale) for part, readings in found.items()]
 

@@ -18,7 +18,7 @@ RULE_SETS = ("textbook", "hyperliquid")
 TINY, WORK = "calm", "flash-shock"
 TINY_SIZE = {"traders": 100, "duration_s": 600}
 TINY_SEEDS = 50
-WORK_TRADERS, WORK_SEEDS = 1_000, 4
+WORK_TRADERS, WORK_SEEDS = 10_000, 16
 RUNS_OF_A_WORKER, WARM_RUNS = 500, 100
 
 

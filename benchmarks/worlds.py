@@ -16,6 +16,7 @@ RULES = "textbook"
 SEED = 0
 TABLE_BREAK_S = 79_200  # 10:00 UTC on 12 March 2020, half an hour before the first break, on the clock of the table
 CRASH_STEPS = {1_000: 5_400, 10_000: 5_400, 100_000: 720, 1_000_000: 360}  # of 10 s: both breaks, or the first
+WARM_UP = 200, 360  # traders, steps
 CALM_S, CALM_TRADERS = 86_400, 10_000
 
 
@@ -58,7 +59,11 @@ def crash_world(traders: int, steps: int) -> Ran:
 
 
 def _crash(request: Request, traders: int) -> list[Reading]:
-    """Measure black-thursday with so many traders: commands a second of the steps, and of the whole run."""
+    """Measure black-thursday with so many traders: commands a second of the steps, and of the whole run.
+
+    A small crash goes before, so that kernels are loaded.
+    """
+    crash_world(*WARM_UP)
     ran = crash_world(request.scaled(traders, least=100), request.scaled(CRASH_STEPS[traders], least=60))
     note = f"{ran.commands:,} commands, {ran.summary['liquidations']:,} liquidations in {ran.summary['steps']:,} steps"
     return [
@@ -89,6 +94,7 @@ def crash_1m(request: Request) -> list[Reading]:
 
 def calm_day(request: Request) -> list[Reading]:
     """Measure a calm day in steps of one second."""
+    crash_world(*WARM_UP)
     seconds = request.scaled(CALM_S, least=60)
     ran = run_world("calm", dt_s=1, duration_s=seconds, traders=request.scaled(CALM_TRADERS, least=100))
     note = f"{seconds:,} steps, {ran.commands:,} commands"

@@ -14,7 +14,7 @@ import pytest
 from delever.benchmarks import book, flow, path, storm, suite
 from delever.benchmarks.catalogue import BENCHMARKS
 from delever.benchmarks.growth import Point, at_one_speed, exponent
-from delever.benchmarks.measure import Request
+from delever.benchmarks.measure import Loops, Reading, Request, rate
 from delever.benchmarks.worker import run
 from delever.engine.rules.ruleset import RuleSet
 from delever.engine.tables import L_LOTS
@@ -35,10 +35,10 @@ NAMES = {
 FIELDS = {"name", "value", "unit", "low", "high", "runs", "peak_mib", "reference_ratio", "command"}
 
 
-def sample(kernel_s: float, **reading: Any) -> dict[str, Any]:
+def sample(**reading: Any) -> suite.Sample:
     """What a worker answers with one reading."""
-    plain = {"part": "", "value": 0.0, "unit": "things/s", "cost_s": None, "note": "", "peak_mib": 100.0}
-    return {"kernel_s": kernel_s, "python_s": 10 * kernel_s, "readings": [{**plain, **reading}]}
+    plain = {"part": "", "value": 1.0, "unit": "things/s", "kernel": None, "python": None, "note": "", "peak_mib": 9.0}
+    return [{**plain, **reading}]
 
 
 def play_engine(messages: flow.Messages) -> tuple[int, dict[int, int]]:
@@ -149,10 +149,10 @@ def test_the_storm_reaches_every_stage_and_equals_the_sweep_of_everybody() -> No
 
 @pytest.mark.parametrize("name", ["book", "book_python", "path_1k", "path_1m", "crash_1k", "calm_day"])
 def test_a_benchmark_reads_its_main_figure_first(name: str, tmp_path: Path) -> None:
-    done = run(name, Request(TINY, tmp_path))
-    assert done["kernel_s"] > 0 and done["python_s"] > 0
-    assert done["readings"][0]["part"] == ""
-    assert all(reading["peak_mib"] > 0 for reading in done["readings"])
+    first, *others = run(name, Request(TINY, tmp_path))
+    assert first["part"] == ""
+    assert first["kernel"] > first["python"] > 0
+    assert all(reading["part"] for reading in others)
 
 
 def test_all_benchmarks_are_there() -> None:
@@ -160,7 +160,7 @@ def test_all_benchmarks_are_there() -> None:
 
 
 def test_rows_hold_the_median_and_the_ratio_to_the_loops() -> None:
-    samples = [sample(1e-8, value=value, cost_s=1 / value) for value in (1e6, 4e6, 2e6)]
+    samples = [sample(value=value, kernel=1e8 / value, python=1e7 / value) for value in (1e6, 4e6, 2e6)]
     (row,) = suite.rows_of("book", samples, 1.0)
     assert set(row) >= FIELDS
     assert (row["value"], row["low"], row["high"], row["runs"]) == (2e6, 1e6, 4e6, 3)
@@ -169,8 +169,19 @@ def test_rows_hold_the_median_and_the_ratio_to_the_loops() -> None:
     assert row["command"] == "delever bench --only book --runs 3"
 
 
+def test_times_are_compared_with_the_loops_by_the_same_clock() -> None:
+    loops = Loops(2e-8, 4e-7, 1e-8, 2e-7)
+    assert loops.ratios(rate("", 100, 2.0, "things/s")) == pytest.approx((1e6, 5e4))
+    assert loops.ratios(rate("", 100, 2.0, "things/s", processor=True)) == pytest.approx((2e6, 1e5))
+    assert loops.ratios(Reading("", 5.0, "MiB")) == (None, None)
+
+
+def test_kernels_are_compiled_before_anything_is_measured() -> None:
+    assert suite.warmed(["help", "path_1m", "path_1k", "book"]) == ["book", "path_1m"]
+
+
 def test_what_is_no_time_has_no_ratio() -> None:
-    (row,) = suite.rows_of("path_1m", [sample(1e-8, part="bytes", value=200.0, unit="bytes")], 0.5)
+    (row,) = suite.rows_of("path_1m", [sample(part="bytes", value=200.0, unit="bytes")], 0.5)
     assert row["name"] == "path_1m.bytes"
     assert row["reference_ratio"] is None
     assert row["command"] == "delever bench --only path_1m --runs 1 --scale 0.5"
@@ -236,7 +247,7 @@ def test_a_benchmark_that_fails_is_told_and_does_not_stop_the_others(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def work(module: str, name: str, *_: str) -> subprocess.CompletedProcess[str]:
-        answer = json.dumps(sample(1e-8, value=1.0, cost_s=1.0))
+        answer = json.dumps(sample())
         return subprocess.CompletedProcess([], int(name == "book"), answer, "Traceback ...\nAssertionError: 3 trades")
 
     monkeypatch.setattr(suite, "work", work)
