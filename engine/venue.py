@@ -39,9 +39,7 @@ from .tables import (
     V_ACCOUNTS,
     V_EVENT_COUNT,
     V_FORCING,
-    V_JOURNAL,
     V_LISTED_COUNT,
-    V_MARKETS,
     V_STEP,
     V_TAKER,
     Tables,
@@ -49,6 +47,7 @@ from .tables import (
 from .waiting import as_commands, collect_triggered
 
 ORDERS_MAX = 1_000_000
+INT64 = np.dtype(np.int64)
 Sink = Callable[[NDArray[np.int64]], None]
 
 
@@ -95,6 +94,8 @@ class Venue:
         self.backstops = tuple(int(account) for account in backstops)
         self.check = check
         self.tables = state.allocate(rules, markets, keys, first_index_ticks, orders_max, journal)
+        self._market_rows = tuple(self.tables.markets)
+        self._journal = journal
         self._sink: Sink | None = None
         self._kept: list[NDArray[np.int64]] = []
         self._alpha_ppm = rules.mark.alpha_ppm(dt_s)
@@ -102,13 +103,13 @@ class Venue:
             traders = len(keys)
             start = rules.insurance.initial_quote * 1_000_000
             post(self.tables, traders + OUTSIDE, traders + FUND, start, int(Code.DEPOSIT), 0)
-        for market in range(len(markets)):
-            self._set_mark(market, int(first_index_ticks[market]))
+        for market, row in enumerate(self._market_rows):
+            self._set_mark(market, row, int(first_index_ticks[market]), markets[market].price_max_ticks)
 
     @property
     def step(self) -> int:
         """Steps processed so far; also the number of the next step."""
-        return int(self.tables.venue[V_STEP])
+        return self.tables.venue.item(V_STEP)
 
     @property
     def fund_unit(self) -> int:
@@ -127,12 +128,13 @@ class Venue:
         shapes, types or prices are wrong, AssertionError if a law is broken.
         """
         t = self.tables
-        self._check_input(commands, index_ticks)
-        t.markets[:, M_INDEX_TICKS] = index_ticks
-        t.markets[:, M_MARK_BEFORE_TICKS] = t.markets[:, M_MARK_TICKS]
-        triggered = self._collect_triggered()
-        if len(triggered):
-            self.execute(triggered)
+        prices = self._check_input(commands, index_ticks)
+        for row, price in zip(self._market_rows, prices, strict=True):
+            row[M_INDEX_TICKS] = price
+            row[M_MARK_BEFORE_TICKS] = row[M_MARK_TICKS]
+        triggered = collect_triggered(t)
+        if triggered:
+            self.execute(self._triggered_commands(triggered))
         results = self.execute(commands)
         self._pay_funding()
         sample(t, self._alpha_ppm)
@@ -142,15 +144,15 @@ class Venue:
         invariants.check_totals(t)
         if self.check:
             invariants.check_all(t)
-        done = len(commands) + len(triggered) + rounds.forced_orders
+        done = len(commands) + triggered + rounds.forced_orders
         t.venue[V_STEP] += 1
         self.flush()
-        distressed = int(t.venue[V_LISTED_COUNT])
+        distressed = t.venue.item(V_LISTED_COUNT)
         return StepReport(results, done, rounds.forced_orders, rounds.rounds, rounds.unfinished, distressed)
 
-    def _check_input(self, commands: NDArray[np.int64], index_ticks: NDArray[np.int64]) -> None:
-        """Refuse what is not a batch of commands, or not a whole price per market within the limit of R-U4."""
-        if getattr(commands, "dtype", None) != np.int64 or commands.shape[1:] != (COMMAND_COLUMNS,):
+    def _check_input(self, commands: NDArray[np.int64], index_ticks: NDArray[np.int64]) -> list[int]:
+        """Return the index prices; refuse what is not a batch of commands, or not a price per market (R-U4)."""
+        if type(commands) is not np.ndarray or commands.dtype != INT64 or commands.shape[1:] != (COMMAND_COLUMNS,):
             got = getattr(commands, "dtype", type(commands).__name__)
             raise ValueError(
                 f"commands must be an int64 array of shape (n, {COMMAND_COLUMNS}) "
@@ -158,38 +160,42 @@ class Venue:
             )
         index = np.asarray(index_ticks)
         whole = index.dtype.kind == "i" and index.shape == (len(self.markets),)
-        if not whole or index.min() < 1 or index.max() > state.PRICE_TICKS_LIMIT:
+        prices = index.tolist() if whole else [0]
+        if min(prices) < 1 or max(prices) > state.PRICE_TICKS_LIMIT:
             raise ValueError(
                 f"index_ticks needs one whole price of 1 .. {state.PRICE_TICKS_LIMIT} ticks per market "
                 f"(got {index_ticks})"
             )
+        return prices
 
     def execute(self, commands: NDArray[np.int64], *, forced: bool = False) -> NDArray[np.int64]:
         """Execute commands in order through the one path there is; return their results.
 
         `forced`: the commands are the engine's own, so that FLAG_FORCED is allowed.
         """
-        self.tables.venue[V_FORCING] = int(forced)
-        commands = np.require(
-            commands, requirements=["C", "W"]
-        )  # another memory layout would be another kernel to compile
+        if len(commands) == 0:
+            return np.zeros(0, dtype=np.int64)
+        t = self.tables
+        t.venue[V_FORCING] = forced
+        if not (commands.flags.c_contiguous and commands.flags.writeable):
+            # Another memory layout, or a read-only array, would be another kernel to compile.
+            commands = np.require(commands, requirements=["C", "W"])
         results = np.zeros(len(commands), dtype=np.int64)
-        row = execute(self.tables, commands, results, 0)
+        row = execute(t, commands, results, 0)
         while row < len(commands):
             self.flush()
-            row = execute(self.tables, commands, results, row)
-        assert self.tables.venue[V_TAKER] == NONE
+            row = execute(t, commands, results, row)
+        assert t.venue[V_TAKER] == NONE
         return results
 
-    def _collect_triggered(self) -> NDArray[np.int64]:
-        """Return the waiting orders that trigger now as commands, by market and sequence number (R-O7)."""
+    def _triggered_commands(self, count: int) -> NDArray[np.int64]:
+        """Return the waiting orders just collected as commands, by market and sequence number (R-O7)."""
         t = self.tables
-        count = collect_triggered(t)
+        assert 0 < count < len(t.orders)
         commands = np.zeros((count, COMMAND_COLUMNS), dtype=np.int64)
-        if count:
-            rows = t.triggered[:count]
-            order = np.lexsort((t.orders[rows, O_SEQUENCE], t.orders[rows, O_MARKET]))
-            as_commands(t, rows[order], commands)
+        rows = t.triggered[:count]
+        order = np.lexsort((t.orders[rows, O_SEQUENCE], t.orders[rows, O_MARKET]))
+        as_commands(t, rows[order], commands)
         return commands
 
     def _pay_funding(self) -> None:
@@ -215,33 +221,34 @@ class Venue:
 
     def renew_marks(self) -> None:
         """Take the mark of every market from its rule (R-P)."""
-        self.make_room()
-        funding = self.rules.charges.funding
+        rule, funding = self.rules.mark, self.rules.charges.funding
         interval = self.steps(funding.interval_s) if funding else 1
-        for market in range(int(self.tables.venue[V_MARKETS])):
-            row = self.tables.markets[market].tolist()
-            ask = row[M_BEST_ASK]
+        to_funding = interval - self.step % interval if funding else 1
+        for market, row in enumerate(self._market_rows):
+            known = row.tolist()
+            ask, price_max = known[M_BEST_ASK], known[M_PRICE_MAX_TICKS]
             inputs = MarkInputs(
-                last_ticks=row[M_LAST_TICKS],
-                bid_ticks=row[M_BEST_BID],
-                ask_ticks=ask if ask < row[M_PRICE_MAX_TICKS] else 0,
-                index_ticks=row[M_INDEX_TICKS],
-                basis_microticks=row[M_BASIS_MICROTICKS],
-                funding_ppb=row[M_FUNDING_PPB] if funding else 0,
-                steps_to_funding=interval - self.step % interval,
-                funding_interval_steps=interval,
+                known[M_LAST_TICKS],
+                known[M_BEST_BID],
+                ask if ask < price_max else 0,
+                known[M_INDEX_TICKS],
+                known[M_BASIS_MICROTICKS],
+                known[M_FUNDING_PPB] if funding else 0,
+                to_funding,
+                interval,
             )
-            self._set_mark(market, self.rules.mark.mark_ticks(inputs, row[M_PRICE_MAX_TICKS]))
+            mark = rule.mark_ticks(inputs, price_max)
+            if mark != known[M_MARK_TICKS] or self._journal:  # the collar follows from the mark
+                self._set_mark(market, row, mark, price_max)
 
-    def _set_mark(self, market: int, mark_ticks: int) -> None:
+    def _set_mark(self, market: int, row: NDArray[np.int64], mark_ticks: int, price_max: int) -> None:
         """Store a mark and the collar around it."""
-        t = self.tables
-        row = t.markets[market]
-        assert 1 <= mark_ticks < row[M_PRICE_MAX_TICKS], "a mark rule must stay within the price range"
+        assert 1 <= mark_ticks < price_max, "a mark rule must stay within the price range"
         row[M_MARK_TICKS] = mark_ticks
-        row[M_COLLAR_LOW], row[M_COLLAR_HIGH] = self.rules.halts.bounds_ticks(mark_ticks, int(row[M_PRICE_MAX_TICKS]))
-        if t.venue[V_JOURNAL]:
-            record(t, int(Event.MARK), market, NONE, NONE, 0, mark_ticks, int(row[M_INDEX_TICKS]), 0, 0)
+        row[M_COLLAR_LOW], row[M_COLLAR_HIGH] = self.rules.halts.bounds_ticks(mark_ticks, price_max)
+        if self._journal:
+            self.make_room()
+            record(self.tables, int(Event.MARK), market, NONE, NONE, 0, mark_ticks, int(row[M_INDEX_TICKS]), 0, 0)
 
     def look(self) -> None:
         """Bring the list of distressed units up to date at the current marks (R-W2)."""
@@ -256,7 +263,7 @@ class Venue:
 
     def flush(self) -> None:
         """Empty the event buffer into the sink, or keep its rows for `drain_events`."""
-        count = int(self.tables.venue[V_EVENT_COUNT])
+        count = self.tables.venue.item(V_EVENT_COUNT)
         if count == 0:
             return
         rows = self.tables.events[:count].copy()
