@@ -15,6 +15,7 @@ from .events import Event, has_room, record
 from .kernel import kernel
 from .ledger import balance_atoms
 from .margin import health_atoms, in_unit, market_of, owner_of, unit_of
+from .prefetch import prefetch
 from .tables import (
     FLAG_LISTED,
     FLAG_LOOKED,
@@ -29,7 +30,6 @@ from .tables import (
     NONE,
     P_LOOK_BEFORE,
     P_LOOK_NEXT,
-    P_LOOK_TICKS,
     P_LOTS,
     T_LOOK_LONGS,
     T_LOOK_SHORTS,
@@ -50,6 +50,8 @@ from .units import PPM, muldiv_down, ppm_up
 
 MARGIN_CALL = int(Event.MARGIN_CALL)
 CURED = int(Event.CURED)
+ROWS_AHEAD = 12  # units between asking for a row and using it
+LINKS_AHEAD = 6
 SLACK_ATOMS = 2  # covers the rounding of a requirement between two marks
 
 
@@ -64,6 +66,7 @@ def look(t: Tables) -> bool:
     while venue[V_TOUCHED_COUNT] > 0:
         if not has_room(t):
             return False
+        _look_ahead(t, venue[V_TOUCHED_COUNT])
         venue[V_TOUCHED_COUNT] -= 1
         unit = t.touched[venue[V_TOUCHED_COUNT]]
         _look_at(t, unit)
@@ -83,6 +86,21 @@ def look(t: Tables) -> bool:
     assert kept <= venue[V_LISTED_COUNT]
     venue[V_LISTED_COUNT] = kept
     return True
+
+
+@kernel
+def _look_ahead(t: Tables, count: int) -> None:
+    """Ask for the rows of units looked at soon; nearer by, for the neighbours of their positions in look-out lists."""
+    markets = t.venue[V_MARKETS]
+    assert count > 0
+    if count > ROWS_AHEAD:
+        unit = t.touched[count - 1 - ROWS_AHEAD]
+        prefetch(t.units, unit)
+        prefetch(t.positions, owner_of(t, unit) * markets)
+    if count > LINKS_AHEAD:
+        row = owner_of(t, t.touched[count - 1 - LINKS_AHEAD]) * markets
+        prefetch(t.positions, t.positions[row, P_LOOK_NEXT])
+        prefetch(t.positions, t.positions[row, P_LOOK_BEFORE] - 1)
 
 
 @kernel
@@ -226,12 +244,12 @@ def _file(t: Tables, row: int, market: int, column: int, tick: int) -> None:
     if tick < 1 or tick >= t.markets[market, M_PRICE_MAX_TICKS]:
         return
     positions = t.positions
+    assert positions[row, P_LOOK_BEFORE] == 0, "a position is filed once"
     first = t.triggers[market, tick, column]
-    positions[row, P_LOOK_TICKS] = tick if column == T_LOOK_LONGS else -tick
     positions[row, P_LOOK_NEXT] = first
-    positions[row, P_LOOK_BEFORE] = NONE
+    positions[row, P_LOOK_BEFORE] = -(2 * tick + (column == T_LOOK_SHORTS))
     if first != NONE:
-        positions[first, P_LOOK_BEFORE] = row
+        positions[first, P_LOOK_BEFORE] = row + 1
     t.triggers[market, tick, column] = row
 
 
@@ -239,17 +257,16 @@ def _file(t: Tables, row: int, market: int, column: int, tick: int) -> None:
 def _unfile(t: Tables, row: int, market: int) -> None:
     """Take a position out of its look-out list, if it is in one."""
     positions = t.positions
-    filed = positions[row, P_LOOK_TICKS]
-    if filed == 0:
-        return
-    assert abs(filed) < t.markets[market, M_PRICE_MAX_TICKS]
-    column = T_LOOK_LONGS if filed > 0 else T_LOOK_SHORTS
     before = positions[row, P_LOOK_BEFORE]
+    if before == 0:
+        return
     after = positions[row, P_LOOK_NEXT]
-    if before == NONE:
-        t.triggers[market, abs(filed), column] = after
+    if before > 0:
+        positions[before - 1, P_LOOK_NEXT] = after
     else:
-        positions[before, P_LOOK_NEXT] = after
+        column = T_LOOK_SHORTS if -before & 1 else T_LOOK_LONGS
+        assert t.triggers[market, -before >> 1, column] == row, "the first of a list is its head"
+        t.triggers[market, -before >> 1, column] = after
     if after != NONE:
         positions[after, P_LOOK_BEFORE] = before
-    positions[row, P_LOOK_TICKS] = 0
+    positions[row, P_LOOK_BEFORE] = 0

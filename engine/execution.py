@@ -23,7 +23,9 @@ from .commands import (
 from .events import Event, has_room, record
 from .kernel import kernel
 from .matching import finish, match
+from .prefetch import prefetch
 from .tables import (
+    A_FIRST_ORDER,
     M_PRICE_MAX_TICKS,
     NONE,
     O_FLAGS,
@@ -67,6 +69,8 @@ MOVE_MARGIN = int(Kind.MOVE_MARGIN)
 SET_LEVERAGE = int(Kind.SET_LEVERAGE)
 SET_MODE = int(Kind.SET_MODE)
 COMMAND = int(Event.COMMAND)
+ROWS_AHEAD = 12  # commands between asking for a row and using it
+ORDERS_AHEAD = 6
 
 
 @kernel
@@ -88,6 +92,7 @@ def execute(t: Tables, commands: Table, results: Table, start: int) -> int:
     while row < commands.shape[0]:
         if not has_room(t):
             return row
+        _look_ahead(t, commands, row)
         venue[V_SEQUENCE] += 1
         results[row] = _one(t, commands, row)
         if venue[V_JOURNAL]:
@@ -96,6 +101,25 @@ def execute(t: Tables, commands: Table, results: Table, start: int) -> int:
             return row
         row += 1
     return row
+
+
+@kernel
+def _look_ahead(t: Tables, commands: Table, row: int) -> None:
+    """Ask for the rows that a later command needs; nearer by, for the order its account's list begins with."""
+    venue = t.venue
+    later = row + ROWS_AHEAD
+    if later < commands.shape[0]:
+        account, market = commands[later, C_ACCOUNT], commands[later, C_MARKET]
+        if 0 <= account <= venue[V_ACCOUNTS] and 0 <= market < venue[V_MARKETS]:  # or their product could overflow
+            prefetch(t.accounts, account)
+            prefetch(t.units, account)
+            prefetch(t.positions, account * venue[V_MARKETS] + market)
+    later = row + ORDERS_AHEAD
+    if later < commands.shape[0]:
+        account = commands[later, C_ACCOUNT]
+        if 0 <= account <= venue[V_ACCOUNTS]:
+            assert t.accounts[account, A_FIRST_ORDER] >= NONE
+            prefetch(t.orders, t.accounts[account, A_FIRST_ORDER])
 
 
 @kernel

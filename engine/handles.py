@@ -148,6 +148,13 @@ def _cell(context: Any, builder: Any, table: TableType, entry: Any, index_type: 
     return builder.gep(address, [place])
 
 
+def row_address(context: Any, builder: Any, kinds: Any, args: Any) -> Any:
+    """Return the address of a row of a two-dimensional table; the row need not exist."""
+    entry, row = args[0], context.cast(builder, args[1], kinds[1], types.int64)
+    start = builder.mul(row, _invariant_load(builder, entry, 2))
+    return builder.gep(builder.inttoptr(_invariant_load(builder, entry, 0), WORD.as_pointer()), [start])
+
+
 @lower_builtin(operator.getitem, TableType, types.Any)
 def _lower_getitem(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     return builder.load(_cell(context, builder, sig.args[0], args[0], sig.args[1], args[1]))

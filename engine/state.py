@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -25,6 +26,7 @@ from .tables import (
     L_TAIL,
     LEFTOVERS,
     LEVEL_COLUMNS,
+    LINE_BYTES,
     M_BEST_ASK,
     M_COLLAR_HIGH,
     M_COLLAR_LOW,
@@ -44,7 +46,7 @@ from .tables import (
     O_NEXT,
     ORDER_COLUMNS,
     P_ISOLATED,
-    P_LOOK_TICKS,
+    P_LOOK_NEXT,
     POSITION_COLUMNS,
     TIER_COLUMNS,
     TRIGGER_COLUMNS,
@@ -112,9 +114,6 @@ def allocate(
     events_max = max(EVENTS_MIN, 4 * (rules.contract.orders_per_account_max + EVENTS_PER_MATCH))
     unit_rows = traders + VENUE_UNITS + pocket_rows
 
-    def table(*shape: int) -> NDArray[np.int64]:
-        return np.zeros(shape, dtype=np.int64)
-
     t = Tables(
         venue=table(VENUE_COLUMNS),
         markets=table(count, MARKET_COLUMNS),
@@ -125,7 +124,7 @@ def allocate(
         orders=table(orders_max + 1, ORDER_COLUMNS),
         levels=table(count, price_max, LEVEL_COLUMNS),
         occupied=table(count, words_needed(price_max)),
-        triggers=np.full((count, price_max, TRIGGER_COLUMNS), NONE, dtype=np.int64),
+        triggers=table(count, price_max, TRIGGER_COLUMNS),
         touched=table(unit_rows),
         listed=table(unit_rows),
         owing=table(unit_rows),
@@ -142,6 +141,7 @@ def allocate(
     t.accounts[traders, A_KEY] = np.iinfo(np.int64).max
     t.positions[: traders * count, P_ISOLATED] = int(rules.margin.mode == "isolated")
     t.orders[:, O_NEXT] = np.append(np.arange(1, orders_max + 1), NONE)
+    t.triggers.fill(NONE)
     t.levels[:, :, L_HEAD] = NONE
     t.levels[:, :, L_TAIL] = NONE
     t.occupied[:, 0] = -(-price_max // 32)
@@ -151,6 +151,15 @@ def allocate(
         first_tier += len(tiers[row])
     assert first_tier == len(t.tiers)
     return t
+
+
+def table(*shape: int) -> NDArray[np.int64]:
+    """Return zeros that begin with a cache line."""
+    cells, spare = math.prod(shape), LINE_BYTES // 8
+    room = np.zeros(cells + spare, dtype=np.int64)
+    first = -(room.ctypes.data // 8) % spare
+    assert (room.ctypes.data + 8 * first) % LINE_BYTES == 0
+    return room[first : first + cells].reshape(shape)
 
 
 def _check_limits(
@@ -250,7 +259,7 @@ def digest(t: Tables) -> str:
     state = hashlib.sha256()
     for name in ("units", "accounts", "orders", "levels"):
         state.update(np.ascontiguousarray(getattr(t, name)).tobytes())
-    state.update(np.ascontiguousarray(t.positions[:, :P_LOOK_TICKS]).tobytes())
+    state.update(np.ascontiguousarray(t.positions[:, :P_LOOK_NEXT]).tobytes())
     state.update(np.ascontiguousarray(t.markets[:, :M_COLLAR_LOW]).tobytes())
     state.update(t.venue[:V_EVENT_COUNT].tobytes())
     return state.hexdigest()

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 NONE = -1
+LINE_BYTES = 64  # what a processor fetches at once; tables begin with a line
 
 Table = NDArray[np.int64]
 
@@ -50,10 +51,9 @@ P_BIDS_LOTS = 2  # book: resting buys, reduce-only not counted
 P_ASKS_LOTS = 3  # book: resting sells, likewise
 P_INITIAL_PPM = 4  # wallet: the trader's own initial margin rate, 0 if none was set
 P_ISOLATED = 5  # wallet: 1 if the market is isolated for the account
-P_LOOK_TICKS = 6  # distress: look-out price, minus for a short, 0 if not filed (R-W2)
-P_LOOK_NEXT = 7  # distress: links of the look-out list at that tick
-P_LOOK_BEFORE = 8
-POSITION_COLUMNS = 9
+P_LOOK_NEXT = 6  # distress: links of the look-out list of a tick (R-W2)
+P_LOOK_BEFORE = 7  # row before it, plus 1; of the first, -(2 * tick), one less for a short; 0 if not filed
+POSITION_COLUMNS = 8
 
 # orders: one row per resting or waiting order; free rows are linked through O_NEXT.
 O_ACCOUNT = 0  # book writes all of these

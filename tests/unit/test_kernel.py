@@ -7,11 +7,17 @@ import stat
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from numba import config
 
 from delever.engine import kernel as kernel_module
+from delever.engine import tables
 from delever.engine.kernel import PACKAGES, cache_name, cache_root, kernel, package_of
+from delever.engine.prefetch import places_in, prefetch
+from delever.engine.rules.ruleset import RuleSet
+from delever.engine.state import Market, allocate
+from delever.engine.tables import A_KEY, LINE_BYTES, SHAPES, Tables
 from tests.golden import refresh
 from tests.golden.test_golden import played_by_another_process, played_here
 
@@ -105,3 +111,32 @@ def test_interpreted_a_kernel_is_the_function_itself(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(config, "DISABLE_JIT", 1)
     assert kernel(identity) is identity
+
+
+@kernel
+def asked(t: Tables, row: int) -> int:
+    """Ask for a row of every table that is asked for; return a number that asking must not change."""
+    prefetch(t.accounts, row)
+    prefetch(t.units, row)
+    prefetch(t.positions, row)
+    prefetch(t.orders, row)
+    return t.accounts[0, A_KEY]
+
+
+def test_any_row_may_be_asked_for() -> None:
+    """Rows that exist, that do not, and that no memory could hold: asking never fails and changes nothing."""
+    t = allocate(RuleSet(), [Market("BTC", 1, 1_000)], np.array([7, 8]), [100], 10, False)
+    before = {name: table.copy() for name, table in t.as_dict().items()}
+    assert [asked(t, row) for row in (0, 1, -1, 10**6, 2**55)] == [7] * 5
+    assert all((before[name] == table).all() for name, table in t.as_dict().items())
+
+
+@pytest.mark.parametrize("table", ["accounts", "units", "positions", "orders"])
+def test_every_line_of_a_row_is_asked_for(table: str) -> None:
+    """Wherever a row begins in a line, each line that holds a part of it is named, and none that does not."""
+    row = 8 * int(getattr(tables, SHAPES[table][-1]))
+    for start in range(0, LINE_BYTES, 8):
+        named = {(start + place) // LINE_BYTES for place in places_in(table)}
+        whole = row % LINE_BYTES == 0  # such a table's rows begin with a line
+        if start == 0 or not whole:
+            assert named == {(start + byte) // LINE_BYTES for byte in range(0, row, 8)}

@@ -10,7 +10,11 @@ import pytest
 
 from delever.engine.rules.ruleset import RuleSet
 from delever.engine.state import PRICE_TICKS_LIMIT, VALUE_MAX_ATOMS, Market, allocate
-from delever.engine.tables import Tables
+from delever.engine.tables import (
+    LINE_BYTES,
+    POSITION_COLUMNS,
+    Tables,
+)
 from delever.engine.venue import Venue
 
 from .desk import PLAIN, command
@@ -128,6 +132,20 @@ def test_a_snapshot_of_another_size_is_refused_whole(other: dict[str, int], tabl
     with pytest.raises(ValueError, match=f"snapshot does not fit: {table} has shape"):
         venue.restore(busy_desk().engine.snapshot())
     assert all((before[name] == array).all() for name, array in venue.tables.as_dict().items())
+
+
+def test_an_account_takes_at_most_three_hundred_bytes() -> None:
+    """What every account and market takes, however many orders there may be: with pockets, all tables of rows."""
+    small, large = allocated(keys=np.arange(10)), allocated(keys=np.arange(110))
+    tables = {name: (array, getattr(large, name)) for name, array in small.as_dict().items()}
+    assert sum(more.nbytes - less.nbytes for less, more in tables.values()) <= 300 * 100
+
+
+def test_tables_begin_with_a_cache_line() -> None:
+    """So that a row of `positions` is one line; `tiers` is small and always near."""
+    t = allocated()
+    assert all(array.ctypes.data % LINE_BYTES == 0 for name, array in t.as_dict().items() if name != "tiers")
+    assert 8 * POSITION_COLUMNS == LINE_BYTES
 
 
 def test_digest_sees_every_table_of_state() -> None:
