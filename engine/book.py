@@ -46,6 +46,7 @@ from .tables import (
     T_MARK_RISES,
     V_FREE_ORDER,
     V_FREE_ORDERS,
+    V_FRESH_ORDER,
     V_JOURNAL,
     V_MARKETS,
     V_SEQUENCE,
@@ -70,11 +71,18 @@ def take_row(
     flags: int,
     tag: int,
 ) -> int:
-    """Return a free row of `orders`, filled in. Modifies `orders` and the free list; there must be a free row."""
+    """Return a free row of `orders`, filled in. Modifies `orders` and the free list; there must be a free row.
+
+    Rows given back come first, the latest first; then those never used, in order, which nothing has written yet.
+    """
     orders, venue = t.orders, t.venue
     order = venue[V_FREE_ORDER]
-    assert order != NONE
-    venue[V_FREE_ORDER] = orders[order, O_NEXT]
+    assert order != NONE and order <= venue[V_FRESH_ORDER], "no row is skipped"
+    if order == venue[V_FRESH_ORDER]:
+        venue[V_FRESH_ORDER] = order + 1
+        venue[V_FREE_ORDER] = order + 1 if venue[V_FREE_ORDERS] > 1 else NONE
+    else:
+        venue[V_FREE_ORDER] = orders[order, O_NEXT]
     venue[V_FREE_ORDERS] -= 1
     orders[order, O_ACCOUNT] = account
     orders[order, O_MARKET] = market
@@ -95,7 +103,7 @@ def take_row(
 @kernel
 def give_back_row(t: Tables, order: int) -> None:
     """Return a row of `orders` to the free list; the order must be in no list."""
-    assert order >= 0
+    assert 0 <= order < t.venue[V_FRESH_ORDER]
     t.orders[order, O_LOTS] = 0
     t.orders[order, O_NEXT] = t.venue[V_FREE_ORDER]
     t.venue[V_FREE_ORDER] = order

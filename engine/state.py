@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +63,7 @@ from .tables import (
     V_EVENT_COUNT,
     V_EVENTS_MAX,
     V_FREE_ORDERS,
+    V_FRESH_ORDER,
     V_FUND_CAP_ATOMS,
     V_FUND_FLOOR_ATOMS,
     V_ISOLATED_ALLOWED,
@@ -88,6 +89,7 @@ from .tables import (
 )
 
 EVENTS_MIN = 65_536
+ROWS_AT_ONCE = 65_536  # of a table while it is hashed
 LONG_AGO = -(2**40)
 PRICE_TICKS_LIMIT = 32**4
 VALUE_MAX_ATOMS = 2**58  # leaves room for multiples of a requirement, and for money beside positions
@@ -140,7 +142,6 @@ def allocate(
     t.accounts[:traders, A_KEY] = keys
     t.accounts[traders, A_KEY] = np.iinfo(np.int64).max
     t.positions[: traders * count, P_ISOLATED] = int(rules.margin.mode == "isolated")
-    t.orders[:, O_NEXT] = np.append(np.arange(1, orders_max + 1), NONE)
     t.triggers.fill(NONE)
     t.levels[:, :, L_HEAD] = NONE
     t.levels[:, :, L_TAIL] = NONE
@@ -154,7 +155,7 @@ def allocate(
 
 
 def table(*shape: int) -> NDArray[np.int64]:
-    """Return zeros that begin with a cache line."""
+    """Return zeros that begin with a cache line; memory is taken when a page is first written."""
     cells, spare = math.prod(shape), LINE_BYTES // 8
     room = np.zeros(cells + spare, dtype=np.int64)
     first = -(room.ctypes.data // 8) % spare
@@ -254,26 +255,58 @@ def digest(t: Tables) -> str:
     """Return a SHA-256 over all state: the ledger, positions, orders, markets with their counters.
 
     Rules, look-out prices and the journal are not part of it: two rule sets that never made a difference have one
-    digest.
+    digest. The free list of orders is hashed as if every row had been linked when the venue opened.
     """
     state = hashlib.sha256()
-    for name in ("units", "accounts", "orders", "levels"):
-        state.update(np.ascontiguousarray(getattr(t, name)).tobytes())
-    state.update(np.ascontiguousarray(t.positions[:, :P_LOOK_NEXT]).tobytes())
-    state.update(np.ascontiguousarray(t.markets[:, :M_COLLAR_LOW]).tobytes())
-    state.update(t.venue[:V_EVENT_COUNT].tobytes())
+    fresh = t.venue.item(V_FRESH_ORDER)
+    for rows in (t.units, t.accounts, t.orders[:fresh]):
+        state.update(rows.data)
+    _hash_fresh_orders(state, fresh, len(t.orders))
+    state.update(t.levels.data)
+    _hash_columns(state, t.positions[:, :P_LOOK_NEXT])
+    _hash_columns(state, t.markets[:, :M_COLLAR_LOW])
+    state.update(t.venue[:V_EVENT_COUNT].data)
     return state.hexdigest()
+
+
+def _hash_columns(state: Any, rows: NDArray[np.int64]) -> None:
+    """Add columns of a table to a hash, some rows at a time, so that nothing large is copied."""
+    for first in range(0, len(rows), ROWS_AT_ONCE):
+        state.update(rows[first : first + ROWS_AT_ONCE].tobytes())
+
+
+def _hash_fresh_orders(state: Any, first: int, last: int) -> None:
+    """Add rows `first` .. `last` - 1 of `orders`, never used, to a hash: zeros, but each links to the next."""
+    assert 0 <= first <= last
+    for start in range(first, last, ROWS_AT_ONCE):
+        rows = np.zeros((min(ROWS_AT_ONCE, last - start), ORDER_COLUMNS), dtype=np.int64)
+        rows[:, O_NEXT] = np.arange(start + 1, start + 1 + len(rows))
+        if start + len(rows) == last:
+            rows[-1, O_NEXT] = NONE
+        state.update(rows.data)
+
+
+def _in_use(t: dict[str, NDArray[np.int64]], name: str) -> int:
+    """Return how many rows of a table may hold anything: orders never used are zeros."""
+    return int(t["venue"][V_FRESH_ORDER]) if name in ("orders", "triggered") else len(t[name])
 
 
 def snapshot(t: Tables) -> dict[str, NDArray[np.int64]]:
     """Return a copy of all tables by name; the events still in the buffer are part of it."""
-    return {name: array.copy() for name, array in t.as_dict().items()}
+    tables = t.as_dict()
+    saved = {name: np.zeros(array.shape, dtype=np.int64) for name, array in tables.items()}
+    for name, array in tables.items():
+        used = _in_use(tables, name)
+        saved[name][:used] = array[:used]
+    return saved
 
 
 def restore(t: Tables, saved: dict[str, NDArray[np.int64]]) -> None:
     """Put a snapshot back into tables of the same shape; raise ValueError if the shapes differ."""
-    for name, array in t.as_dict().items():
+    tables = t.as_dict()
+    for name, array in tables.items():
         if saved[name].shape != array.shape:
             raise ValueError(f"snapshot does not fit: {name} has shape {saved[name].shape}, the venue {array.shape}")
-    for name, array in t.as_dict().items():
-        array[...] = saved[name]
+    used = {name: max(_in_use(tables, name), _in_use(saved, name)) for name in tables}
+    for name, array in tables.items():
+        array[: used[name]] = saved[name][: used[name]]

@@ -169,7 +169,8 @@ V_ADL_TRIGGER = 37
 V_ADL_RANK = 38  # NONE: the rule is asked
 V_ADL_PRICE = 39
 V_ADL_CANCELS = 40
-VENUE_COLUMNS = 41
+V_FRESH_ORDER = 41  # book: first row of `orders` never used; it and all rows after it are free
+VENUE_COLUMNS = 42
 
 # Values of V_LEFTOVER, V_ADL_TRIGGER, V_ADL_RANK and V_ADL_PRICE: a rule's words in the order given here.
 LEFTOVERS = ("retry", "fund", "backstop")

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from delever.engine import state
 from delever.engine.rules.ruleset import RuleSet
 from delever.engine.state import PRICE_TICKS_LIMIT, VALUE_MAX_ATOMS, Market, allocate
 from delever.engine.tables import (
     LINE_BYTES,
+    M_COLLAR_LOW,
+    NONE,
+    O_NEXT,
+    P_LOOK_NEXT,
     POSITION_COLUMNS,
+    V_EVENT_COUNT,
+    V_FRESH_ORDER,
     Tables,
 )
 from delever.engine.venue import Venue
 
 from .desk import PLAIN, command
 from .engine_desk import EngineDesk
+
+Ints = NDArray[np.int64]
 
 SOUND: dict[str, Any] = {
     "rules": RuleSet(),
@@ -132,6 +143,30 @@ def test_a_snapshot_of_another_size_is_refused_whole(other: dict[str, int], tabl
     with pytest.raises(ValueError, match=f"snapshot does not fit: {table} has shape"):
         venue.restore(busy_desk().engine.snapshot())
     assert all((before[name] == array).all() for name, array in venue.tables.as_dict().items())
+
+
+def linked(t: Tables) -> Ints:
+    """Return `orders` with every row that was never used linked to the next, as if done when the venue opened."""
+    orders = t.orders.copy()
+    fresh = int(t.venue[V_FRESH_ORDER])
+    orders[fresh:, O_NEXT] = np.append(np.arange(fresh + 1, len(orders)), NONE)[: len(orders) - fresh]
+    return orders
+
+
+@pytest.mark.parametrize("rows_at_once", [1, 7, 65_536])
+def test_digest_is_the_hash_of_whole_tables(rows_at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many rows are hashed at once, and whether all orders, some or none were ever used."""
+    monkeypatch.setattr(state, "ROWS_AT_ONCE", rows_at_once)
+    full = EngineDesk([10_000, 10_000], orders_max=4)
+    for tag in range(9):
+        full.limit(tag % 2, 1, 1, 90, tag=tag)
+    full.do("MARKET", 0, side=-1, lots=1)
+    for t in (allocated(), busy_desk().t, full.t):
+        whole = [t.units, t.accounts, linked(t), t.levels, t.positions[:, :P_LOOK_NEXT], t.markets[:, :M_COLLAR_LOW]]
+        hashed = hashlib.sha256(b"".join(table.tobytes() for table in whole) + t.venue[:V_EVENT_COUNT].tobytes())
+        assert state.digest(t) == hashed.hexdigest()
+    assert full.t.venue[V_FRESH_ORDER] == len(full.t.orders)
+    assert (allocated().orders == 0).all()
 
 
 def test_an_account_takes_at_most_three_hundred_bytes() -> None:
