@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
+from delever.sim.profile import Profile
 from delever.sim.run import simulate
 from delever.sim.scenario import load_scenario
 
@@ -15,43 +16,39 @@ from .measure import Reading, Request, rate
 RULES = "textbook"
 SEED = 0
 TABLE_BREAK_S = 79_200  # 10:00 UTC on 12 March 2020, half an hour before the first break, on the clock of the table
-CRASH_STEPS = {1_000: 5_400, 10_000: 5_400, 100_000: 720, 1_000_000: 360}  # of 10 s: both breaks, or the first
+# Of 10 s: all 52 hours; both breaks; the first.
+CRASH_STEPS: dict[int, int | None] = {1_000: None, 10_000: None, 100_000: 5_400, 1_000_000: 720}
+CRASH_STEPS_SCALED = 5_400  # what --scale is a share of where the full size is all of it
 WARM_UP = 200, 360  # traders, steps
 CALM_S, CALM_TRADERS = 86_400, 10_000
 
 
 class Ran(NamedTuple):
-    """Seconds of a whole run and of its steps, commands of the steps, and the summary."""
+    """Seconds of a whole run and of its steps, commands and share of Python in the steps, and the summary."""
 
     whole_s: float
     stepping_s: float
     commands: int
+    python_share: float
     summary: dict[str, Any]
 
 
 def run_world(scenario: str, **changes: Any) -> Ran:
-    """Run a scenario into a folder that is deleted afterwards, without figures and report.
-
-    The steps begin when the manifest has been written and end with the last call of `progress`.
-    """
+    """Run a scenario into a folder that is deleted afterwards, without figures and report."""
     world = load_scenario(scenario).replaced(changes)
-    times: list[float] = []
+    profile = Profile()
     with TemporaryDirectory() as name:
-        folder = Path(name) / "run"
-
-        def progress(done: int, steps: int) -> None:
-            if not times:
-                times.append((folder / "manifest.json").stat().st_mtime)
-            times.append(time.time())
-
         began = time.perf_counter()
-        summary = simulate(world, RULES, SEED, out=folder, progress=progress).summary
+        summary = simulate(world, RULES, SEED, out=Path(name) / "run", profile=profile).summary
         whole = time.perf_counter() - began
-    return Ran(whole, times[-1] - times[0], summary["commands"], summary)
+    told = profile.report()
+    return Ran(whole, told["seconds"], profile.commands, told["python_share"], summary)
 
 
-def crash_world(traders: int, steps: int) -> Ran:
-    """Run so many steps of black-thursday, from half an hour before the first break."""
+def crash_world(traders: int, steps: int | None) -> Ran:
+    """Run black-thursday: so many steps from half an hour before the first break, or all of it."""
+    if steps is None:
+        return run_world("black-thursday", traders=traders)
     scenario = load_scenario("black-thursday")
     market = scenario.markets[0].model_dump(mode="json", exclude_unset=True)
     market["path"]["start_s"] = TABLE_BREAK_S
@@ -64,7 +61,10 @@ def _crash(request: Request, traders: int) -> list[Reading]:
     A small crash goes before, so that kernels are loaded.
     """
     crash_world(*WARM_UP)
-    ran = crash_world(request.scaled(traders, least=100), request.scaled(CRASH_STEPS[traders], least=60))
+    steps = CRASH_STEPS[traders]
+    if request.scale < 1:
+        steps = request.scaled(steps or CRASH_STEPS_SCALED, least=60)
+    ran = crash_world(request.scaled(traders, least=100), steps)
     note = f"{ran.commands:,} commands, {ran.summary['liquidations']:,} liquidations in {ran.summary['steps']:,} steps"
     return [
         rate("", ran.commands, ran.stepping_s, "commands/s", note),
@@ -98,4 +98,7 @@ def calm_day(request: Request) -> list[Reading]:
     seconds = request.scaled(CALM_S, least=60)
     ran = run_world("calm", dt_s=1, duration_s=seconds, traders=request.scaled(CALM_TRADERS, least=100))
     note = f"{seconds:,} steps, {ran.commands:,} commands"
-    return [Reading("", ran.whole_s, "s", ran.whole_s, note)]
+    return [
+        Reading("", ran.whole_s, "s", ran.whole_s, note),
+        Reading("python", 100 * ran.python_share, "%", note="of the steps, outside kernels and cohorts' decisions"),
+    ]
