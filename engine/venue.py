@@ -51,6 +51,10 @@ INT64 = np.dtype(np.int64)
 Sink = Callable[[NDArray[np.int64]], None]
 
 
+def no_lap(phase: str) -> None:
+    """Measure nothing: what `Venue.lap` is unless somebody wants to know how long each phase of a step takes."""
+
+
 class StepReport(NamedTuple):
     """What one step did: an answer per command given, and counts."""
 
@@ -66,7 +70,8 @@ class Venue:
     """An exchange as a state machine: `process` takes a step's commands and index prices, all else follows from rules.
 
     `tables` is the state and may be read by anybody; only the engine writes it. Events go to the sink, or are kept
-    until `drain_events`. With `check` every law is asserted after every step.
+    until `drain_events`. With `check` every law is asserted after every step. `lap` is called with the name of each
+    phase of a step at its end.
     """
 
     def __init__(
@@ -96,6 +101,7 @@ class Venue:
         self.tables = state.allocate(rules, markets, keys, first_index_ticks, orders_max, journal)
         self._market_rows = tuple(self.tables.markets)
         self._journal = journal
+        self.lap: Callable[[str], None] = no_lap
         self._sink: Sink | None = None
         self._kept: list[NDArray[np.int64]] = []
         self._alpha_ppm = rules.mark.alpha_ppm(dt_s)
@@ -128,25 +134,36 @@ class Venue:
         shapes, types or prices are wrong, AssertionError if a law is broken.
         """
         t = self.tables
+        lap = self.lap
         prices = self._check_input(commands, index_ticks)
         for row, price in zip(self._market_rows, prices, strict=True):
             row[M_INDEX_TICKS] = price
             row[M_MARK_BEFORE_TICKS] = row[M_MARK_TICKS]
+        lap("checks")
         triggered = collect_triggered(t)
         if triggered:
             self.execute(self._triggered_commands(triggered))
+        lap("triggered orders")
         results = self.execute(commands)
+        lap("commands")
         self._pay_funding()
+        lap("funding")
         sample(t, self._alpha_ppm)
+        lap("premium sample")
         self.renew_marks()
+        lap("mark rule")
         rounds = waterfall.run(self)
+        lap("liquidation rounds")
         losses.share(self)
+        lap("loss sharing")
         invariants.check_totals(t)
         if self.check:
             invariants.check_all(t)
+        lap("laws")
         done = len(commands) + triggered + rounds.forced_orders
         t.venue[V_STEP] += 1
         self.flush()
+        lap("events")
         distressed = t.venue.item(V_LISTED_COUNT)
         return StepReport(results, done, rounds.forced_orders, rounds.rounds, rounds.unfinished, distressed)
 

@@ -24,7 +24,7 @@ from delever.engine.rules.presets import TEXTBOOK
 from delever.engine.rules.ruleset import RuleSet
 from delever.engine.state import Market
 from delever.engine.tables import M_INDEX_TICKS, M_LONG_LOTS, M_MARK_TICKS, U_CREDITS_ATOMS, U_DEBITS_ATOMS
-from delever.engine.venue import StepReport, Venue
+from delever.engine.venue import StepReport, Venue, no_lap
 
 from .accounts import Directory, Member
 from .calendar import Calendar
@@ -32,7 +32,7 @@ from .gateway import Gateway
 from .history import MarkHistory
 from .index import index_ticks
 from .populations import BEHAVIOURS, traders_of
-from .profile import COHORT, no_lap
+from .profile import COHORT
 from .scenario import Scenario, ScenarioError, load_scenario
 
 Integers = NDArray[np.int64]
@@ -99,6 +99,7 @@ class MarketModel(mesa.Model):
         self.wakings = np.zeros(self.directory.accounts, dtype=np.int64)
         self.cohorts = self._make_cohorts()
         self.venue = self._open_venue(journal, check)
+        self.venue.lap = lap
         self.gateway = self._make_gateway()
         self.calendar = self._make_calendar()
         self._symbols = tuple(market.symbol for market in self.scenario.markets)

@@ -10,17 +10,13 @@ from delever.engine.venue import StepReport
 # Phases that call a kernel and do next to nothing else, in the order of a step. Each is charged with the Python that
 # makes the call.
 KERNEL_PHASES = (
-    "calendar", "gateway", "triggered orders", "commands", "funding", "premium sample", "look", "liquidation rounds",
-    "loss sharing", "laws", "totals",
+    "calendar", "gateway", "triggered orders", "commands", "funding", "premium sample", "liquidation rounds",
+    "loss sharing", "laws",
 )  # fmt: skip
 # Phases that are Python: what is left of a step besides kernels and decisions.
-PYTHON_PHASES = ("view", "checks", "solo agents", "mark rule", "events", "record", "series", "other")
+PYTHON_PHASES = ("view", "checks", "solo agents", "mark rule", "events", "record")
 COHORT = "cohort "
 """Phases of this prefix are the decisions of a cohort."""
-
-
-def no_lap(phase: str) -> None:
-    """Measure nothing: what a run without a profile calls."""
 
 
 class Profile:

@@ -18,10 +18,11 @@ from typing import Any, NamedTuple
 
 from delever.engine.rules.io import rules_hash
 from delever.engine.rules.ruleset import RuleSet
+from delever.engine.venue import no_lap
 
 from .model import Extra, MarketModel
 from .output import OutputError, OutputFolder
-from .profile import Profile, no_lap
+from .profile import Profile
 from .recorder import JOURNAL_TABLES, TABLES, Owners, Recorder
 from .scenario import Scenario
 
