@@ -1,12 +1,12 @@
 """Liquidations as they unfold: from the events of a venue to one row per liquidation and market.
 
-Only liquidations still under way are kept; what has ended is handed out and forgotten.
+Only liquidations still under way are kept, in columns and in order of their ids; what has ended is handed out and
+forgotten. Every batch of events is taken in a few calls over whole columns, however many liquidations it tells of.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,54 +29,55 @@ from delever.engine.tables import NONE
 
 Integers = NDArray[np.int64]
 
-BEGINNINGS = (Event.LIQUIDATION, Event.BANKRUPTCY)
-CLOSINGS = (Event.FILL, Event.TAKEOVER, Event.ADL)
 COVERS = (Code.DEFICIT, Code.SOCIALISED, Code.BAD_DEBT)
 
+# One row per liquidation: a unit from the first treatment until it is cured or gone.
+I_LIQUIDATION, I_PARENT, I_STEP, I_ACCOUNT, I_UNIT, I_EQUITY_ATOMS, I_DEFICIT_ATOMS, I_END_STEP = range(8)
+EPISODE_COLUMNS = 8
+BEGINNING = (E_CAUSE, E_CODE, E_STEP, E_ACCOUNT, E_OTHER, E_AMOUNT_ATOMS)
+"""Columns of an event LIQUIDATION that are the first columns of its row."""
 
-@dataclass(slots=True)
-class Part:
-    """What happened to one position of a liquidated unit; lots of the three ways out are positive."""
-
-    market: int
-    lots: int
-    mark_ticks: int
-    bankruptcy_ticks: int
-    maintenance_atoms: int
-    book_lots: int = 0
-    book_atoms: int = 0
-    takeover_lots: int = 0
-    takeover_atoms: int = 0
-    adl_lots: int = 0
-    adl_atoms: int = 0
+# One row per position of a liquidated unit; lots of the three ways out are positive.
+J_LIQUIDATION, J_MARKET, J_LOTS, J_MARK_TICKS, J_BANKRUPTCY_TICKS, J_MAINTENANCE_ATOMS = range(6)
+J_BOOK_LOTS, J_BOOK_ATOMS, J_TAKEOVER_LOTS, J_TAKEOVER_ATOMS, J_ADL_LOTS, J_ADL_ATOMS = range(6, 12)
+PART_COLUMNS = 12
+PART = (E_CAUSE, E_MARKET, E_LOTS, E_CODE, E_PRICE_TICKS, E_AMOUNT_ATOMS)
+"""Columns of an event BANKRUPTCY that are the first columns of its row."""
+CLOSINGS = ((Event.FILL, J_BOOK_LOTS), (Event.TAKEOVER, J_TAKEOVER_LOTS), (Event.ADL, J_ADL_LOTS))
+"""Ways out and the column of their lots; that of the value follows."""
+MARKET_BITS = 16
 
 
-@dataclass(slots=True)
-class Episode:
-    """One liquidation: a unit from the first treatment until it is cured or gone."""
+class Told(NamedTuple):
+    """Liquidations handed out, in order of their ids."""
 
-    liquidation: int
-    parent: int
-    step: int
-    account: int
-    unit: int
-    equity_atoms: int
-    deficit_atoms: int = 0
-    end_step: int = NONE
-    parts: dict[int, Part] = field(default_factory=dict)
+    episodes: Integers
+    """(n, EPISODE_COLUMNS)."""
+    parts: Integers
+    """(k, PART_COLUMNS): their positions, those of a liquidation together, market ascending."""
 
     @property
-    def maintenance_atoms(self) -> int:
-        """Maintenance margin of the unit when its liquidation began."""
-        return sum(part.maintenance_atoms for part in self.parts.values())
+    def episode_of_part(self) -> Integers:
+        """Return the row of `episodes` that each part belongs to, (k,)."""
+        return np.searchsorted(self.episodes[:, I_LIQUIDATION], self.parts[:, J_LIQUIDATION])
 
-    def margin_lost_atoms(self, equity_end_atoms: int) -> int:
-        """Return what the trader lost of the margin that was left when equity fell to maintenance margin.
+    @property
+    def maintenance_atoms(self) -> Integers:
+        """Return the maintenance margin of each unit when its liquidation began, (n,)."""
+        whole = np.zeros(len(self.episodes), dtype=np.int64)
+        np.add.at(whole, self.episode_of_part, self.parts[:, J_MAINTENANCE_ATOMS])
+        return whole
+
+    def margin_lost_atoms(self, equity_end_atoms: Integers) -> Integers:
+        """Return what each trader lost of the margin that was left when equity fell to maintenance margin, (n,).
 
         Counted from maintenance margin, not from the equity at which the venue found the unit: what a jump of the
         price took between the two is the trader's loss too.
         """
-        return max(0, self.maintenance_atoms - max(0, equity_end_atoms))
+        return np.maximum(0, self.maintenance_atoms - np.maximum(0, equity_end_atoms))
+
+
+NOTHING = Told(np.zeros((0, EPISODE_COLUMNS), dtype=np.int64), np.zeros((0, PART_COLUMNS), dtype=np.int64))
 
 
 class Episodes:
@@ -85,78 +86,75 @@ class Episodes:
     def __init__(self) -> None:
         """Start with none."""
         self.count = 0
-        self._open: dict[int, Episode] = {}
-        self._of_unit: dict[int, Episode] = {}
+        self._open = NOTHING
+        self._has_ended = False
 
     def take(self, rows: Integers) -> None:
         """Take events in their order, shape (n, EVENT_COLUMNS)."""
         kinds = rows[:, E_KIND]
-        for row in rows[np.isin(kinds, BEGINNINGS)].tolist():
-            self._begin(row)
-        for kind in CLOSINGS:
-            self._close(kind, rows[(kinds == kind) & (rows[:, E_CAUSE] > 0)])
-        covers = rows[(kinds == Event.POST) & np.isin(rows[:, E_CODE], COVERS)]
-        for row in covers.tolist():
-            episode = self._of_unit.get(row[E_OTHER])
-            if episode is not None:
-                episode.deficit_atoms += row[E_AMOUNT_ATOMS]
-        for row in rows[kinds == Event.CURED].tolist():
-            episode = self._of_unit.get(row[E_OTHER])
-            if episode is not None:
-                episode.end_step = row[E_STEP]
-
-    def ended(self) -> list[Episode]:
-        """Return the liquidations that have ended, by id, and forget them."""
-        return self._pop(lambda episode: episode.end_step != NONE)
-
-    def rest(self) -> list[Episode]:
-        """Return all liquidations under way, by id, and forget them."""
-        return self._pop(lambda episode: True)
-
-    def _pop(self, chosen: Callable[[Episode], bool]) -> list[Episode]:
-        found = [episode for episode in self._open.values() if chosen(episode)]
-        for episode in found:
-            del self._open[episode.liquidation]
-            if self._of_unit.get(episode.unit) is episode:
-                del self._of_unit[episode.unit]
-        return sorted(found, key=lambda episode: episode.liquidation)
-
-    def _begin(self, row: list[int]) -> None:
-        """Open a liquidation or add one of its positions; later treatments of the same liquidation change nothing."""
-        liquidation = row[E_CAUSE]
-        episode = self._open.get(liquidation)
-        if row[E_KIND] == Event.LIQUIDATION:
-            if episode is None:
-                episode = Episode(
-                    liquidation, row[E_CODE], row[E_STEP], row[E_ACCOUNT], row[E_OTHER], row[E_AMOUNT_ATOMS]
-                )
-                self._open[liquidation] = episode
-                self._of_unit[episode.unit] = episode
-                self.count += 1
-        elif episode is not None and row[E_MARKET] not in episode.parts:
-            market, mark, ticks = row[E_MARKET], row[E_CODE], row[E_PRICE_TICKS]
-            episode.parts[market] = Part(market, row[E_LOTS], mark, ticks, row[E_AMOUNT_ATOMS])
-
-    def _close(self, kind: Event, rows: Integers) -> None:
-        """Add up what was closed in one way, a whole liquidation and market at a time."""
-        if not len(rows):
+        self._begin(rows[kinds == Event.LIQUIDATION], rows[kinds == Event.BANKRUPTCY])
+        if len(self._open.episodes) == 0:
             return
-        keys, place = np.unique(rows[:, (E_CAUSE, E_MARKET)], axis=0, return_inverse=True)
-        lots = np.zeros(len(keys), dtype=np.int64)
-        atoms = np.zeros(len(keys), dtype=np.int64)
-        np.add.at(lots, place, np.abs(rows[:, E_LOTS]))
-        np.add.at(atoms, place, rows[:, E_AMOUNT_ATOMS])
-        for (liquidation, market), size, value in zip(keys.tolist(), lots.tolist(), atoms.tolist(), strict=True):
-            episode = self._open.get(liquidation)
-            part = episode.parts.get(market) if episode is not None else None
-            if part is None:
-                continue
-            if kind == Event.FILL:
-                part.book_lots += size
-                part.book_atoms += value
-            elif kind == Event.TAKEOVER:
-                part.takeover_lots += size
-                part.takeover_atoms += value
-            else:
-                part.adl_lots += size
-                part.adl_atoms += value
+        for kind, column in CLOSINGS:
+            self._close(column, rows[(kinds == kind) & (rows[:, E_CAUSE] > 0)])
+        self._cover(rows[(kinds == Event.POST) & np.isin(rows[:, E_CODE], COVERS)])
+        cured = rows[kinds == Event.CURED]
+        found, place = _find(self._open.episodes[:, I_LIQUIDATION], cured[:, E_CAUSE])
+        self._open.episodes[place, I_END_STEP] = cured[found, E_STEP]
+        self._has_ended |= len(place) > 0
+
+    def ended(self) -> Told:
+        """Return the liquidations that have ended and forget them."""
+        if not self._has_ended:
+            return NOTHING
+        self._has_ended = False
+        episodes, parts = self._open
+        over = episodes[:, I_END_STEP] != NONE
+        of_over = over[self._open.episode_of_part]
+        self._open = Told(episodes[~over], parts[~of_over])
+        return Told(episodes[over], parts[of_over])
+
+    def rest(self) -> Told:
+        """Return all liquidations under way and forget them."""
+        told, self._open, self._has_ended = self._open, NOTHING, False
+        return told
+
+    def _begin(self, liquidations: Integers, positions: Integers) -> None:
+        """Open liquidations with their positions; the venue tells of both once, ids ascending, markets ascending."""
+        if len(liquidations) == 0:
+            return
+        episodes = np.zeros((len(liquidations), EPISODE_COLUMNS), dtype=np.int64)
+        episodes[:, : len(BEGINNING)] = liquidations[:, BEGINNING]
+        episodes[:, I_END_STEP] = NONE
+        parts = np.zeros((len(positions), PART_COLUMNS), dtype=np.int64)
+        parts[:, : len(PART)] = positions[:, PART]
+        self.count += len(liquidations)
+        self._open = Told(np.concatenate([self._open.episodes, episodes]), np.concatenate([self._open.parts, parts]))
+
+    def _close(self, column: int, rows: Integers) -> None:
+        """Add up what was closed in one way."""
+        parts = self._open.parts
+        keys = (parts[:, J_LIQUIDATION] << MARKET_BITS) + parts[:, J_MARKET]
+        found, place = _find(keys, (rows[:, E_CAUSE] << MARKET_BITS) + rows[:, E_MARKET])
+        np.add.at(parts[:, column], place, np.abs(rows[found, E_LOTS]))
+        np.add.at(parts[:, column + 1], place, rows[found, E_AMOUNT_ATOMS])
+
+    def _cover(self, rows: Integers) -> None:
+        """Add up deficits: by liquidation, or after its end, which comes before loss sharing, by unit."""
+        episodes = self._open.episodes
+        named = rows[:, E_CAUSE] > 0
+        for column, cause, told in (
+            (I_LIQUIDATION, E_CAUSE, rows[named]),
+            (I_UNIT, E_OTHER, rows[~named]),
+        ):
+            order = np.argsort(episodes[:, column], kind="stable") if len(told) else np.zeros(0, dtype=np.int64)
+            found, place = _find(episodes[order, column], told[:, cause])
+            np.add.at(episodes[:, I_DEFICIT_ATOMS], order[place], told[found, E_AMOUNT_ATOMS])
+
+
+def _find(sorted_keys: Integers, keys: Integers) -> tuple[NDArray[np.bool_], Integers]:
+    """Return which keys are among the sorted ones, and the last place of each that is."""
+    place = np.searchsorted(sorted_keys, keys, side="right") - 1
+    found = np.zeros(len(keys), dtype=np.bool_)
+    found[place >= 0] = sorted_keys[place[place >= 0]] == keys[place >= 0]
+    return found, place[found]

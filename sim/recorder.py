@@ -28,6 +28,7 @@ from delever.engine.events import (
     Code,
     Event,
 )
+from delever.engine.kernel import kernel
 from delever.engine.margin import equity_atoms
 from delever.engine.tables import (
     BAD_DEBT,
@@ -46,7 +47,27 @@ from delever.engine.tables import (
 )
 from delever.engine.venue import StepReport, Venue
 
-from .episodes import Episode, Episodes
+from .episodes import (
+    I_ACCOUNT,
+    I_DEFICIT_ATOMS,
+    I_END_STEP,
+    I_EQUITY_ATOMS,
+    I_LIQUIDATION,
+    I_PARENT,
+    I_STEP,
+    I_UNIT,
+    J_ADL_LOTS,
+    J_BANKRUPTCY_TICKS,
+    J_BOOK_ATOMS,
+    J_BOOK_LOTS,
+    J_LOTS,
+    J_MAINTENANCE_ATOMS,
+    J_MARK_TICKS,
+    J_MARKET,
+    J_TAKEOVER_LOTS,
+    Episodes,
+    Told,
+)
 from .output import OutputFolder, TableWriter
 from .series import SERIES_COLUMNS, SeriesSampler
 from .tally import Tally
@@ -83,6 +104,7 @@ TABLES = {
 JOURNAL_TABLES = {"journal": EVENT_NAMES, "balances": BALANCE_COLUMNS, "positions": POSITION_COLUMNS}
 VENUE_UNIT_NAMES = ("FUND", "FEES", "SETTLEMENT", "FUNDING", "ROUNDING", "BAD_DEBT", "OUTSIDE")
 
+CODE_NAMES = np.array(["", *(code.name for code in Code)], dtype=object)  # codes count from 1
 FUND_WAREHOUSE_CODES = (Code.REALISED, Code.TAKEOVER_MARGIN, Code.FUNDING)
 
 
@@ -127,7 +149,9 @@ class Recorder:
         self.fund_balance_atoms = 0
         self.folder = folder
         self.writers: dict[str, TableWriter] = {}
-        self._rows: dict[str, list[tuple[Any, ...]]] = {"liquidations": [], "series": []}
+        self._series: list[tuple[Any, ...]] = []
+        self._names = np.array([*owners.names, FUND_NAME], dtype=object)
+        self._place_of = np.append(owners.place_of, len(owners.names))
         if folder is not None:
             for name, columns in (TABLES | (JOURNAL_TABLES if journal else {})).items():
                 kinds = {column: pa.string() if column in TEXTS else pa.int64() for column in columns}
@@ -161,8 +185,7 @@ class Recorder:
         self.counts["commands"] += report.commands
         self.counts["unfinished"] += int(report.unfinished)
         self.tally.after_step(commands, report.results)
-        for episode in self.episodes.ended():
-            self._put_down(episode)
+        self._put_down(self.episodes.ended())
         if "series" in self.writers and (self.venue.step - 1) % self.record_every_steps == 0:
             self._record_series()
         if self.folder is not None:
@@ -171,11 +194,10 @@ class Recorder:
     def finish(self) -> None:
         """Write down what is still open and close every table. The venue must stand between two steps."""
         try:
-            for episode in self.episodes.rest():
-                self._put_down(episode)
+            self._put_down(self.episodes.rest())
             if "series" in self.writers and (self.venue.step - 1) % self.record_every_steps != 0:
                 self._record_series()
-            self._flush_rows()
+            self._flush_series()
             if "journal" in self.writers:
                 self._write_balances()
         finally:
@@ -185,15 +207,15 @@ class Recorder:
     def _record_series(self) -> None:
         fund = (self.tally.fund_equity_atoms[2], self.fund_balance_atoms)
         lost = (-self._balance_atoms(self.venue.fund_unit + BAD_DEBT), self.layers_atoms["socialised"])
-        self._rows["series"] += self.sampler.sample(fund, lost)
-        if len(self._rows["series"]) >= 512:
-            self._flush_rows()
+        self._series += self.sampler.sample(fund, lost)
+        if len(self._series) >= 512:
+            self._flush_series()
 
-    def _flush_rows(self) -> None:
-        for name, rows in self._rows.items():
-            if rows and name in self.writers:
-                self.writers[name].append(dict(zip(TABLES[name], zip(*rows, strict=True), strict=True)))
-            rows.clear()
+    def _flush_series(self) -> None:
+        if self._series and "series" in self.writers:
+            columns = zip(*self._series, strict=True)
+            self.writers["series"].append(dict(zip(SERIES_COLUMNS, columns, strict=True)))
+        self._series.clear()
 
     def _take_adl(self, rows: Integers) -> None:
         """Count and write down deleveraged pairs. A haircut is what the counterparty gets less than at the mark."""
@@ -208,11 +230,10 @@ class Recorder:
         caused = rows[:, E_CAUSE] > 0
         self.counts["liquidated_atoms"] += int(rows[caused, E_AMOUNT_ATOMS].sum())
         if "adl" in self.writers:
-            cohorts = [self._cohort(account) for account in rows[:, E_OTHER].tolist()]
             step = rows[:, E_STEP]
             values = (
-                step, step * self.dt_s, market, rows[:, E_CAUSE], rows[:, E_ACCOUNT], rows[:, E_OTHER], cohorts,
-                lots, price, mark, rows[:, E_AMOUNT_ATOMS], haircut,
+                step, step * self.dt_s, market, rows[:, E_CAUSE], rows[:, E_ACCOUNT], rows[:, E_OTHER],
+                self._cohorts(rows[:, E_OTHER]), lots, price, mark, rows[:, E_AMOUNT_ATOMS], haircut,
             )  # fmt: skip
             self.writers["adl"].append(dict(zip(ADL_COLUMNS, values, strict=True)))
 
@@ -232,36 +253,41 @@ class Recorder:
         self.layers_atoms["deficits"] -= int(amounts[codes == Code.DEFICIT].sum())
         self.layers_atoms["warehouse"] -= int(amounts[np.isin(codes, FUND_WAREHOUSE_CODES)].sum())
         if "fund" in self.writers:
-            names = [Code(code).name for code in codes.tolist()]
             step = rows[:, E_STEP]
-            values = (step, step * self.dt_s, names, amounts, balances, rows[:, E_CAUSE])
+            values = (step, step * self.dt_s, CODE_NAMES[codes], amounts, balances, rows[:, E_CAUSE])
             self.writers["fund"].append(dict(zip(FUND_COLUMNS, values, strict=True)))
 
-    def _put_down(self, episode: Episode) -> None:
-        """Add a liquidation to the totals and, if there is a folder, to its table: one row per market."""
-        end_equity = int(equity_atoms(self.tables, episode.unit))
-        lost = episode.margin_lost_atoms(end_equity)
-        self.layers_atoms["own_margin"] += lost
+    def _put_down(self, told: Told) -> None:
+        """Add liquidations to the totals and, if there is a folder, to their table: one row per position."""
+        episodes, parts = told
+        if not len(episodes):
+            return
+        end_equity = np.zeros(len(episodes), dtype=np.int64)
+        equity_of_units(self.tables, np.ascontiguousarray(episodes[:, I_UNIT]), end_equity)
+        lost = told.margin_lost_atoms(end_equity)
+        self.layers_atoms["own_margin"] += sum(lost.tolist())
         if "liquidations" not in self.writers:
             return
-        whole = max(1, episode.maintenance_atoms)
-        isolated = int(episode.unit != episode.account)
-        for part in episode.parts.values():
-            share = part.maintenance_atoms if episode.maintenance_atoms else 1
-            value = abs(part.lots) * int(self.tables.markets[part.market, M_MULTIPLIER_ATOMS]) * part.mark_ticks
-            row = (
-                episode.liquidation, episode.parent, episode.step, episode.step * self.dt_s, episode.account,
-                self._cohort(episode.account), part.market, isolated, part.lots, value, part.mark_ticks,
-                part.bankruptcy_ticks, episode.equity_atoms * share // whole, part.maintenance_atoms, part.book_lots,
-                part.book_atoms, part.takeover_lots, part.adl_lots, lost * share // whole,
-                episode.deficit_atoms * share // whole, episode.end_step,
-            )  # fmt: skip
-            self._rows["liquidations"].append(row)
+        of = told.episode_of_part
+        whole = told.maintenance_atoms[of]
+        share = np.where(whole > 0, parts[:, J_MAINTENANCE_ATOMS], 1)
+        whole = np.maximum(1, whole)
+        begun, lots, mark = episodes[of], parts[:, J_LOTS], parts[:, J_MARK_TICKS]
+        multiplier = self.tables.markets[parts[:, J_MARKET], M_MULTIPLIER_ATOMS]
+        values = (
+            begun[:, I_LIQUIDATION], begun[:, I_PARENT], begun[:, I_STEP], begun[:, I_STEP] * self.dt_s,
+            begun[:, I_ACCOUNT], self._cohorts(begun[:, I_ACCOUNT]), parts[:, J_MARKET],
+            begun[:, I_UNIT] != begun[:, I_ACCOUNT], lots, np.abs(lots) * multiplier * mark, mark,
+            parts[:, J_BANKRUPTCY_TICKS], pro_rata(begun[:, I_EQUITY_ATOMS], share, whole),
+            parts[:, J_MAINTENANCE_ATOMS], parts[:, J_BOOK_LOTS], parts[:, J_BOOK_ATOMS], parts[:, J_TAKEOVER_LOTS],
+            parts[:, J_ADL_LOTS], pro_rata(lost[of], share, whole),
+            pro_rata(begun[:, I_DEFICIT_ATOMS], share, whole), begun[:, I_END_STEP],
+        )  # fmt: skip
+        self.writers["liquidations"].append(dict(zip(LIQUIDATION_COLUMNS, values, strict=True)))
 
-    def _cohort(self, account: int) -> str:
-        if account == self.venue.fund_unit:
-            return FUND_NAME
-        return self.owners.names[self.owners.place_of[account]]
+    def _cohorts(self, accounts: Integers) -> NDArray[np.object_]:
+        """Return the name of the cohort of each account."""
+        return self._names[self._place_of[accounts]]
 
     def _balance_atoms(self, unit: int) -> int:
         row = self.tables.units[unit]
@@ -334,6 +360,20 @@ class Recorder:
             "socialised": self.layers_atoms["socialised"],
             "bad_debt": -self._balance_atoms(fund + BAD_DEBT),
         }
+
+
+@kernel
+def equity_of_units(t: Tables, units: Integers, equity: Integers) -> None:
+    """Write the equity of each unit (n,) at the marks into `equity` (n,), atoms."""
+    for i in range(units.shape[0]):
+        equity[i] = equity_atoms(t, units[i])
+
+
+def pro_rata(amount: Integers, share: Integers, whole: Integers) -> Integers:
+    """Return amount * share // whole, exactly."""
+    if (np.abs(amount.astype(np.float64)) * share < 2.0**62).all():
+        return amount * share // whole
+    return (amount.astype(object) * share // whole).astype(np.int64)
 
 
 def quote(atoms: int) -> float:
