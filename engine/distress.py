@@ -38,6 +38,7 @@ from .tables import (
     U_SINCE_STEP,
     V_AT_OR_BELOW,
     V_CALL_PPM,
+    V_CALLED,
     V_CALLS,
     V_LISTED_COUNT,
     V_MARKETS,
@@ -202,11 +203,15 @@ def _renew_notice(
 ) -> None:
     """Withdraw a margin call that was met, send one that is due (R-A8)."""
     units = t.units
-    if not has_lots or (units[unit, U_FLAGS] & FLAG_TOUCHED and equity >= level):
+    met = not has_lots or (units[unit, U_FLAGS] & FLAG_TOUCHED != 0 and equity >= level)
+    if met and units[unit, U_FLAGS] & FLAG_NOTICE:
         units[unit, U_FLAGS] &= ~FLAG_NOTICE
+        t.venue[V_CALLED] -= 1
+        assert t.venue[V_CALLED] >= 0
     if has_lots and not distressed and equity < level and units[unit, U_FLAGS] & FLAG_NOTICE == 0:
         units[unit, U_FLAGS] |= FLAG_NOTICE
         t.venue[V_CALLS] += 1
+        t.venue[V_CALLED] += 1
         record(t, MARGIN_CALL, market_of(t, unit), account, unit, 0, 0, equity, 0, 0)
 
 

@@ -10,6 +10,11 @@ from typing import Any
 
 import numpy as np
 
+PPM = 1_000_000
+# Components of a mark price that are of one market and one moment.
+MARK_COMPONENTS = ("last", "mid", "book", "index", "index_basis")
+LAST, MID, BOOK, INDEX, INDEX_BASIS = range(5)
+
 # Whole columns or numbers; typing a formula once for both would need four overloads each.
 Numbers = Any
 
@@ -42,3 +47,33 @@ def fund_accepts(
     capped = cap_atoms > 0 and loss_atoms > cap_atoms
     # warehouse <= leverage * room, without a product that could overflow
     return not capped and room >= 0 and -(-warehouse_atoms // leverage) <= room
+
+
+def median_of_three(one: int, other: int, third: int) -> int:
+    """Return the middle one of three numbers."""
+    return max(min(one, other), min(max(one, other), third))
+
+
+def mark_component_ticks(code: int, last: int, bid: int, ask: int, index: int, basis_microticks: int) -> int:
+    """Return one component of a mark price in ticks (R-P2): that at place `code` of MARK_COMPONENTS; 0 is no price."""
+    traded = last if last > 0 else index
+    two_sided = bid > 0 and ask > 0
+    if code == INDEX:
+        return index
+    if code == INDEX_BASIS:
+        return index + (2 * basis_microticks + PPM) // (2 * PPM)
+    if code == LAST or not two_sided:
+        return traded
+    if code == MID:
+        return (bid + ask) // 2
+    # BOOK: the last trade, kept between bid and ask
+    return max(bid, min(ask, traded))
+
+
+def collar_ticks(mark_ticks: int, collar_ppm: int, price_max_ticks: int) -> tuple[int, int]:
+    """Return the lowest and highest admissible price around a mark; a collar of 0 means none (R-O8)."""
+    if collar_ppm == 0:
+        return 1, price_max_ticks - 1
+    low = -(-mark_ticks * (PPM - collar_ppm) // PPM)
+    high = mark_ticks * (PPM + collar_ppm) // PPM
+    return max(1, low), min(price_max_ticks - 1, high)

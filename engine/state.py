@@ -11,9 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .events import EVENT_COLUMNS, EVENTS_PER_MATCH
+from .formulas import MARK_COMPONENTS
 from .occupancy import words_needed
 from .rules.deleveraging import Deleveraging
+from .rules.halts import Halts
 from .rules.insurance import Insurance
+from .rules.mark import Mark
 from .rules.ruleset import RuleSet
 from .tables import (
     A_FIRST_ORDER,
@@ -60,6 +63,7 @@ from .tables import (
     V_ADL_TRIGGER,
     V_AT_OR_BELOW,
     V_CALL_PPM,
+    V_COLLAR_PPM,
     V_EVENT_COUNT,
     V_EVENTS_MAX,
     V_FREE_ORDERS,
@@ -72,6 +76,9 @@ from .tables import (
     V_LIQUIDATION_PPM,
     V_LOTS_MAX,
     V_MAKER_PPM,
+    V_MARK_FIRST,
+    V_MARK_SECOND,
+    V_MARK_THIRD,
     V_MARKETS,
     V_ORDERS_PER_ACCOUNT_MAX,
     V_POCKETS_AT,
@@ -214,7 +221,19 @@ def _fill_venue(
     venue[V_ISOLATED_ALLOWED] = int(rules.margin.isolated_allowed)
     venue[V_FUND_FLOOR_ATOMS] = rules.insurance.floor_atoms
     venue[V_FUND_CAP_ATOMS] = rules.insurance.cap_per_event_atoms
+    _fill_marks(venue, rules)
     _fill_waterfall(venue, rules)
+
+
+def _fill_marks(venue: NDArray[np.int64], rules: RuleSet) -> None:
+    """Copy what the mark is made of, if kernels know all of it; else the rules are asked in every step."""
+    mark, halts = rules.mark, rules.halts
+    ours = type(mark).mark_ticks is Mark.mark_ticks and type(halts).bounds_ticks is Halts.bounds_ticks
+    known = [MARK_COMPONENTS.index(name) for name in mark.components if name in MARK_COMPONENTS]
+    if not ours or len(known) < len(mark.components):
+        known = [NONE]
+    venue[[V_MARK_FIRST, V_MARK_SECOND, V_MARK_THIRD]] = known
+    venue[V_COLLAR_PPM] = halts.collar_ppm
 
 
 def _fill_waterfall(venue: NDArray[np.int64], rules: RuleSet) -> None:

@@ -170,7 +170,12 @@ V_ADL_RANK = 38  # NONE: the rule is asked
 V_ADL_PRICE = 39
 V_ADL_CANCELS = 40
 V_FRESH_ORDER = 41  # book: first row of `orders` never used; it and all rows after it are free
-VENUE_COLUMNS = 42
+V_MARK_FIRST = 42  # components of the mark, fixed: one three times, or three; NONE: the rule is asked
+V_MARK_SECOND = 43
+V_MARK_THIRD = 44
+V_COLLAR_PPM = 45  # fixed
+V_CALLED = 46  # distress: units on which a margin call stands
+VENUE_COLUMNS = 47
 
 # Values of V_LEFTOVER, V_ADL_TRIGGER, V_ADL_RANK and V_ADL_PRICE: a rule's words in the order given here.
 LEFTOVERS = ("retry", "fund", "backstop")

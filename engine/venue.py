@@ -15,6 +15,7 @@ from .events import Code, Event, has_room, record
 from .execution import execute
 from .funding import clear_rounding, pay_funding, sample
 from .ledger import post
+from .marks import renew_marks
 from .rules.mark import MarkInputs
 from .rules.ruleset import RuleSet
 from .tables import (
@@ -40,6 +41,7 @@ from .tables import (
     V_EVENT_COUNT,
     V_FORCING,
     V_LISTED_COUNT,
+    V_MARK_FIRST,
     V_STEP,
     V_TAKER,
     Tables,
@@ -101,6 +103,7 @@ class Venue:
         self.tables = state.allocate(rules, markets, keys, first_index_ticks, orders_max, journal)
         self._market_rows = tuple(self.tables.markets)
         self._journal = journal
+        self._knows_marks = self.tables.venue[V_MARK_FIRST] != NONE
         self.lap: Callable[[str], None] = no_lap
         self._sink: Sink | None = None
         self._kept: list[NDArray[np.int64]] = []
@@ -151,7 +154,7 @@ class Venue:
         sample(t, self._alpha_ppm)
         lap("premium sample")
         self.renew_marks()
-        lap("mark rule")
+        lap("mark")
         rounds = waterfall.run(self)
         lap("liquidation rounds")
         losses.share(self)
@@ -238,6 +241,12 @@ class Venue:
 
     def renew_marks(self) -> None:
         """Take the mark of every market from its rule (R-P)."""
+        if self._knows_marks:
+            market = renew_marks(self.tables, 0)
+            while market < len(self.markets):
+                self.flush()
+                market = renew_marks(self.tables, market)
+            return
         rule, funding = self.rules.mark, self.rules.charges.funding
         interval = self.steps(funding.interval_s) if funding else 1
         to_funding = interval - self.step % interval if funding else 1

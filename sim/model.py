@@ -40,6 +40,7 @@ Snapshot = dict[str, NDArray[Any]]
 Extra = tuple[type[Cohort], Mapping[str, Any]]
 Solo = tuple[type[mesa.Agent], Mapping[str, Any]]
 
+INT64 = np.dtype(np.int64)
 ORDERS_MIN = 20_000
 ORDERS_MAX = 4_000_000
 ORDERS_PER_ACCOUNT = 32
@@ -376,7 +377,8 @@ def _members(scenario: Scenario, cohorts: Sequence[Extra], solos: Sequence[Solo]
 
 def _checked(commands: Any, who: str) -> Integers:
     """Return `commands` if they are a batch; say who sent what if they are not."""
-    if not isinstance(commands, np.ndarray) or commands.dtype != np.int64 or commands.shape[1:] != (COMMAND_COLUMNS,):
+    sound = type(commands) is np.ndarray and commands.dtype == INT64 and commands.shape[1:] == (COMMAND_COLUMNS,)
+    if not sound:
         got = f"{commands.dtype} of shape {commands.shape}" if isinstance(commands, np.ndarray) else type(commands)
         raise ValueError(f"{who} an int64 array of shape (n, {COMMAND_COLUMNS}) (got {got})")
     return commands

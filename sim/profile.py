@@ -10,11 +10,11 @@ from delever.engine.venue import StepReport
 # Phases that call a kernel and do next to nothing else, in the order of a step. Each is charged with the Python that
 # makes the call.
 KERNEL_PHASES = (
-    "calendar", "gateway", "triggered orders", "commands", "funding", "premium sample", "liquidation rounds",
+    "calendar", "gateway", "triggered orders", "commands", "funding", "premium sample", "mark", "liquidation rounds",
     "loss sharing", "laws",
 )  # fmt: skip
 # Phases that are Python: what is left of a step besides kernels and decisions.
-PYTHON_PHASES = ("view", "checks", "solo agents", "mark rule", "events", "record")
+PYTHON_PHASES = ("view", "checks", "solo agents", "events", "record")
 COHORT = "cohort "
 """Phases of this prefix are the decisions of a cohort."""
 

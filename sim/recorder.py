@@ -105,6 +105,7 @@ JOURNAL_TABLES = {"journal": EVENT_NAMES, "balances": BALANCE_COLUMNS, "position
 VENUE_UNIT_NAMES = ("FUND", "FEES", "SETTLEMENT", "FUNDING", "ROUNDING", "BAD_DEBT", "OUTSIDE")
 
 CODE_NAMES = np.array(["", *(code.name for code in Code)], dtype=object)  # codes count from 1
+FILL, MARGIN_CALL = int(Event.FILL), int(Event.MARGIN_CALL)
 FUND_WAREHOUSE_CODES = (Code.REALISED, Code.TAKEOVER_MARGIN, Code.FUNDING)
 
 
@@ -170,9 +171,9 @@ class Recorder:
         if "journal" in self.writers:
             self.writers["journal"].append(dict(zip(EVENT_NAMES, rows.T, strict=True)))
         # Nearly all events are voluntary fills, which the counters of the markets have added up already.
-        told = rows[(rows[:, E_KIND] != Event.FILL) | (rows[:, E_CAUSE] != 0)]
-        if not len(told):
+        if not has_news(rows):
             return
+        told = rows[(rows[:, E_KIND] != Event.FILL) | (rows[:, E_CAUSE] != 0)]
         self.episodes.take(told)
         forced = (told[:, E_KIND] == Event.FILL) & (told[:, E_CAUSE] > 0)
         self.counts["liquidated_atoms"] += int(told[forced, E_AMOUNT_ATOMS].sum())
@@ -374,6 +375,16 @@ def pro_rata(amount: Integers, share: Integers, whole: Integers) -> Integers:
     if (np.abs(amount.astype(np.float64)) * share < 2.0**62).all():
         return amount * share // whole
     return (amount.astype(object) * share // whole).astype(np.int64)
+
+
+@kernel
+def has_news(rows: Integers) -> bool:
+    """Say whether events tell of anything but voluntary fills and margin calls."""
+    for i in range(rows.shape[0]):
+        kind = rows[i, E_KIND]
+        if kind != MARGIN_CALL and (kind != FILL or rows[i, E_CAUSE] != 0):
+            return True
+    return False
 
 
 def quote(atoms: int) -> float:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from delever.agents.view import View
+from delever.agents.account import account_equity_atoms, account_maintenance_atoms, lot_atoms, position_row
+from delever.engine.kernel import kernel
 from delever.engine.tables import (
     A_KEY,
-    FLAG_NOTICE,
     L_LOTS,
     M_BEST_ASK,
     M_BEST_BID,
@@ -23,8 +23,11 @@ from delever.engine.tables import (
     M_PRICE_MAX_TICKS,
     M_VOLUME_ATOMS,
     M_VOLUME_LOTS,
-    U_FLAGS,
+    P_LOTS,
+    V_CALLED,
     V_LISTED_COUNT,
+    V_MARKETS,
+    Tables,
 )
 from delever.engine.venue import Venue
 
@@ -59,7 +62,8 @@ class SeriesSampler:
         traders = venue.fund_unit
         by_key = np.argsort(venue.tables.accounts[:traders, A_KEY], kind="stable")
         self.sampled = np.sort(by_key[:: -(-traders // SAMPLE_MAX)])
-        self.backstops = np.array(venue.backstops, dtype=np.int64)
+        self._ratios_ppm = np.zeros(len(self.sampled), dtype=np.int64)
+        self._sides = np.zeros((len(venue.markets), 2, 2), dtype=np.int64)
         self.counters = np.zeros((len(venue.markets), len(COUNTERS)), dtype=np.int64)
 
     def sample(self, fund: tuple[int, int], lost: tuple[int, int]) -> list[tuple[int, ...]]:
@@ -68,31 +72,23 @@ class SeriesSampler:
         `fund` is equity and balance of the fund, `lost` bad debt and socialised loss so far, all in atoms.
         """
         venue, t = self.venue, self.venue.tables
-        symbols = [market.symbol for market in venue.markets]
-        marks = np.empty((0, len(symbols)), dtype=np.int64)
-        view = View(t, venue.rules, symbols, venue.step, self.dt_s, marks, np.zeros(len(symbols)))
         step = venue.step - 1
         counters = t.markets[:, COUNTERS]
         added, self.counters = counters - self.counters, counters
-        called = int(np.count_nonzero(t.units[:, U_FLAGS] & FLAG_NOTICE))
-        distressed = int(t.venue[V_LISTED_COUNT])
-        held = np.array([view.lots(self.sampled, market) for market in range(len(symbols))])
-        equity = view.equity_atoms(self.sampled)
-        backstop = int(view.equity_atoms(self.backstops).sum())
-        ratios = margin_ratios_ppm(view.maintenance_atoms(self.sampled), equity)[(held != 0).any(axis=0)]
+        called, distressed = t.venue.item(V_CALLED), t.venue.item(V_LISTED_COUNT)
+        backstop = sum(int(account_equity_atoms(t, account)) for account in venue.backstops)
+        holders = survey(t, self.sampled, self._ratios_ppm, self._sides)
+        ratios = self._ratios_ppm[:holders]
         middle, high = quantile(ratios, 50), quantile(ratios, 90)
         rows = []
-        for market in range(len(symbols)):
+        for market in range(len(venue.markets)):
             row = t.markets[market]
             ask = row[M_BEST_ASK] if row[M_BEST_ASK] < row[M_PRICE_MAX_TICKS] else 0
             values = (
                 step, step * self.dt_s, market, row[M_INDEX_TICKS], row[M_MARK_TICKS], row[M_LAST_TICKS],
                 row[M_BEST_BID], ask, *self._depth_lots(market), *added[market], row[M_LONG_LOTS],
                 row[M_FUNDING_PPB], distressed, called, *fund, backstop, *lost, middle, high,
-                *(
-                    leverage_ppm(np.maximum(side * held[market], 0) * view.lot_atoms[market], equity)
-                    for side in (1, -1)
-                ),
+                *(leverage_ppm(*side) for side in self._sides[market].tolist()),
             )  # fmt: skip
             rows.append(tuple(int(value) for value in values))
         return rows
@@ -109,11 +105,35 @@ class SeriesSampler:
         return int(bids), int(asks)
 
 
-def margin_ratios_ppm(maintenance_atoms: Integers, equity_atoms: Integers) -> Integers:
-    """Return maintenance margin over equity, at most RATIO_MAX_PPM, which is also that of an account without equity."""
-    ratio = maintenance_atoms / np.maximum(equity_atoms, 1) * PPM
-    ratio = np.where(equity_atoms > 0, ratio, RATIO_MAX_PPM)
-    return np.minimum(ratio, RATIO_MAX_PPM).astype(np.int64)
+@kernel
+def survey(t: Tables, accounts: Integers, ratios_ppm: Integers, sides: Integers) -> int:
+    """Describe the health of accounts; return how many hold a position.
+
+    The first so many of `ratios_ppm` (n,) get maintenance margin over equity of those who do, at most RATIO_MAX_PPM,
+    which is also that of an account without equity. `sides` (M, 2, 2) gets for longs and for shorts of each market the
+    value of their positions and the equity of the accounts that have them.
+    """
+    sides[:] = 0
+    count = 0
+    for i in range(accounts.shape[0]):
+        account = accounts[i]
+        equity = account_equity_atoms(t, account)
+        holds = False
+        for market in range(t.venue[V_MARKETS]):
+            lots = t.positions[position_row(t, account, market), P_LOTS]
+            if lots != 0:
+                holds = True
+                side = 0 if lots > 0 else 1
+                sides[market, side, 0] += abs(lots) * lot_atoms(t, market)
+                sides[market, side, 1] += equity
+        if holds:
+            ratio = RATIO_MAX_PPM
+            if equity > 0:
+                share = account_maintenance_atoms(t, account) / equity * PPM
+                ratio = int(min(share, float(RATIO_MAX_PPM)))
+            ratios_ppm[count] = ratio
+            count += 1
+    return count
 
 
 def quantile(values: Integers, percent: int) -> int:
@@ -124,7 +144,6 @@ def quantile(values: Integers, percent: int) -> int:
     return int(np.partition(values, place)[place])
 
 
-def leverage_ppm(value_atoms: Integers, equity_atoms: Integers) -> int:
-    """Return the value of all positions over the equity of all accounts that have one; 0 without any equity."""
-    equity = int(equity_atoms[value_atoms > 0].sum())
-    return int(value_atoms.sum()) * PPM // equity if equity > 0 else 0
+def leverage_ppm(value_atoms: int, equity_atoms: int) -> int:
+    """Return the value of positions over the equity of the accounts that have them; 0 without any equity."""
+    return value_atoms * PPM // equity_atoms if equity_atoms > 0 else 0

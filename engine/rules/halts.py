@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from delever.engine.formulas import collar_ticks
+
 from .base import PPM, Rule
 
 
@@ -15,9 +17,6 @@ class Halts(Rule):
 
     def bounds_ticks(self, mark_ticks: int, price_max_ticks: int) -> tuple[int, int]:
         """Return the lowest and highest admissible price in ticks at `mark_ticks` (R-O8)."""
-        if self.collar_ppm == 0:
-            return 1, price_max_ticks - 1
-        low = -(-mark_ticks * (PPM - self.collar_ppm) // PPM)
-        high = mark_ticks * (PPM + self.collar_ppm) // PPM
+        low, high = collar_ticks(mark_ticks, self.collar_ppm, price_max_ticks)
         assert low <= mark_ticks <= high
-        return max(1, low), min(price_max_ticks - 1, high)
+        return low, high

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 from pydantic import Field, field_validator
+
+from delever.engine.formulas import MARK_COMPONENTS, mark_component_ticks
 
 from .base import PPB, PPM, Rule
 
@@ -48,7 +49,7 @@ class Mark(Rule):
 
     def mark_ticks(self, inputs: MarkInputs, price_max_ticks: int) -> int:
         """Return the mark price in ticks, 1 .. price_max_ticks - 1 (R-P3)."""
-        values = sorted([COMPONENTS[name](inputs) for name in self.components])
+        values = sorted(component_ticks(name, inputs) for name in self.components)
         mark = values[len(values) // 2]
         assert values[0] <= mark <= values[-1]
         return max(1, min(price_max_ticks - 1, mark))
@@ -56,39 +57,8 @@ class Mark(Rule):
 
 def component_ticks(name: Component, at: MarkInputs) -> int:
     """Return one price component in ticks (R-P2)."""
-    return COMPONENTS[name](at)
-
-
-def _last(at: MarkInputs) -> int:
-    return at.last_ticks or at.index_ticks
-
-
-def _mid(at: MarkInputs) -> int:
-    return (at.bid_ticks + at.ask_ticks) // 2 if at.bid_ticks and at.ask_ticks else _last(at)
-
-
-def _book(at: MarkInputs) -> int:
-    return sorted((at.bid_ticks, at.ask_ticks, _last(at)))[1] if at.bid_ticks and at.ask_ticks else _last(at)
-
-
-def _index(at: MarkInputs) -> int:
-    return at.index_ticks
-
-
-def _index_basis(at: MarkInputs) -> int:
-    return at.index_ticks + (2 * at.basis_microticks + PPM) // (2 * PPM)
-
-
-def _index_funding(at: MarkInputs) -> int:
-    carried = at.index_ticks * at.funding_ppb * at.steps_to_funding
-    return at.index_ticks + carried // (PPB * at.funding_interval_steps)
-
-
-COMPONENTS: dict[Component, Callable[[MarkInputs], int]] = {
-    "last": _last,
-    "mid": _mid,
-    "index": _index,
-    "index_basis": _index_basis,
-    "book": _book,
-    "index_funding": _index_funding,
-}
+    if name == "index_funding":
+        carried = at.index_ticks * at.funding_ppb * at.steps_to_funding
+        return at.index_ticks + carried // (PPB * at.funding_interval_steps)
+    code = MARK_COMPONENTS.index(name)
+    return mark_component_ticks(code, at.last_ticks, at.bid_ticks, at.ask_ticks, at.index_ticks, at.basis_microticks)
