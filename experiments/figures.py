@@ -232,7 +232,7 @@ def fund_figure(run: RunFolder) -> tuple[Figure, str]:
         told.append(held)
     else:
         _fund_lines(axis_of["held"], whole)
-        _flow_bars(axis_of["moved"], fund, whole["time_s"].to_numpy())
+        _flow_bars(axis_of["moved"], fund, whole["time_s"].to_numpy(), labelled=backstop is None)
         told.append(
             "What the fund holds: cash, and cash plus the profit or loss of positions it has taken over (equity). "
             "Then every payment into the fund (up) and out of it (down), by reason."
@@ -269,7 +269,7 @@ def _backstop_line(axis: Axes, times: pd.Series, equity_quote: np.ndarray) -> No
     separators(axis)
 
 
-def _flow_bars(axis: Axes, fund: pd.DataFrame, times: np.ndarray) -> None:
+def _flow_bars(axis: Axes, fund: pd.DataFrame, times: np.ndarray, *, labelled: bool) -> None:
     """Stack payments by reason, inflows above zero and outflows below, largest total next to zero."""
     edges, width = _buckets(times)
     inward = np.where(fund["amount_atoms"] > 0, ", in", ", out")
@@ -293,8 +293,9 @@ def _flow_bars(axis: Axes, fund: pd.DataFrame, times: np.ndarray) -> None:
     axis.set_ylabel(f"{word}quote\nper {duration(width)}")
     heading(axis, "what came in (up) and went out (down)")
     separators(axis)
-    # Up to a dozen reasons would cover the bars.
-    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2, frameon=False, fontsize=11.5)
+    # Up to a dozen reasons would cover the bars; they stand below, and below the labels of time if those are here.
+    below = -0.26 if labelled else -0.08
+    axis.legend(loc="upper center", bbox_to_anchor=(0.5, below), ncols=2, frameon=False, fontsize=11.5)
 
 
 def losses_figure(run: RunFolder) -> tuple[Figure, str]:

@@ -135,12 +135,26 @@ def test_the_backstop_is_drawn_if_something_came_to_it(crash: RunFolder, calm: R
     assert "Nothing came into the fund" in caption
 
 
-def test_no_legend_covers_a_line(crash: RunFolder) -> None:
-    for figure in (figures.price_figure(crash, 0)[0], figures.margin_figure(crash)[0], figures.fund_figure(crash)[0]):
+def test_no_legend_covers_a_line_or_a_label(crash: RunFolder) -> None:
+    drawn = [figures.price_figure(crash, 0)[0], figures.margin_figure(crash)[0], figures.fund_figure(crash)[0]]
+    before = crash.series
+    crash.series = before.assign(backstop_equity_atoms=0)  # the labels of time are below the payments then
+    try:
+        drawn.append(figures.fund_figure(crash)[0])
+    finally:
+        crash.series = before
+    for figure in drawn:
         figure.draw_without_rendering()
         for axis in figure.axes:
             legend = axis.get_legend()
-            assert legend is None or not legend.get_window_extent().overlaps(axis.get_window_extent())
+            if legend is None:
+                continue
+            covered = [
+                axis.get_window_extent(),
+                *(text.get_window_extent() for text in (axis.xaxis.label, axis._left_title)),
+            ]
+            covered = [box for box in covered if box.width > 1]
+            assert not any(legend.get_window_extent().overlaps(box) for box in covered)
 
 
 def test_labels_of_losses_stay_inside(crash: RunFolder) -> None:
