@@ -73,7 +73,7 @@ def told_when_compiling() -> Iterator[None]:
     def tell(name: str) -> None:
         if not told:
             told.append(name)
-            print("delever: compiling kernels (once, about 30 s) ...", file=sys.stderr)
+            print("delever: compiling kernels (once, up to a minute) ...", file=sys.stderr)
 
     with event.install_listener("numba:compile", _Compilations("start", tell)):
         yield
