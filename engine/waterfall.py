@@ -53,6 +53,7 @@ from .units import PPM
 if TYPE_CHECKING:
     from .venue import Venue
 
+UNLIMITED = 2**62
 FORCED_FLAGS = FLAG_FORCED | FLAG_IOC | FLAG_REDUCE_ONLY
 Rows = NDArray[np.int64]
 NO_UNITS = np.zeros((0, SURVEY_COLUMNS), dtype=np.int64)
@@ -74,7 +75,7 @@ def run(venue: Venue) -> Rounds:
         return Rounds(0, 0, False)
     sent = _dispose(venue)
     acted: list[Rows] = []
-    orders_left = rule.orders_per_step_max or np.iinfo(np.int64).max
+    orders_left = rule.orders_per_step_max or UNLIMITED
     while True:
         venue.look()
         due, fund_due = due_units(venue), rounds.fund_is_due(t)

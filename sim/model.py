@@ -264,6 +264,7 @@ class MarketModel(mesa.Model):
     def _remember(self) -> None:
         """Note the marks, and what the data collector is asked for."""
         self.history.note(self.venue.tables.markets[:, M_MARK_TICKS])
+        self._lap("totals")
         if self._collect:
             self.datacollector.collect(self)
 

@@ -11,7 +11,7 @@ from delever.engine.venue import StepReport
 # makes the call.
 KERNEL_PHASES = (
     "calendar", "gateway", "triggered orders", "commands", "funding", "premium sample", "mark", "liquidation rounds",
-    "loss sharing", "laws",
+    "loss sharing", "laws", "totals", "survey",
 )  # fmt: skip
 # Phases that are Python: what is left of a step besides kernels and decisions.
 PYTHON_PHASES = ("view", "checks", "solo agents", "events", "record")

@@ -185,7 +185,10 @@ class Recorder:
         """Take the end of a step: its report and the commands it was given."""
         self.counts["commands"] += report.commands
         self.counts["unfinished"] += int(report.unfinished)
+        lap = self.venue.lap
+        lap("record")
         self.tally.after_step(commands, report.results)
+        lap("totals")
         self._put_down(self.episodes.ended())
         if "series" in self.writers and (self.venue.step - 1) % self.record_every_steps == 0:
             self._record_series()

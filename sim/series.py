@@ -77,7 +77,9 @@ class SeriesSampler:
         added, self.counters = counters - self.counters, counters
         called, distressed = t.venue.item(V_CALLED), t.venue.item(V_LISTED_COUNT)
         backstop = sum(int(account_equity_atoms(t, account)) for account in venue.backstops)
+        venue.lap("record")
         holders = survey(t, self.sampled, self._ratios_ppm, self._sides)
+        venue.lap("survey")
         ratios = self._ratios_ppm[:holders]
         middle, high = quantile(ratios, 50), quantile(ratios, 90)
         rows = []
