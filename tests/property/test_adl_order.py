@@ -14,7 +14,7 @@ from delever.engine import deleverage, state
 from delever.engine.book import cancel_all
 from delever.engine.commands import Kind, batch
 from delever.engine.contract import bankruptcy_ticks
-from delever.engine.events import E_KIND, Event
+from delever.engine.events import E_ACCOUNT, E_KIND, E_MARKET, E_OTHER, Event
 from delever.engine.formulas import entry_leverage, fund_accepts, pnl_margin
 from delever.engine.kernel import kernel
 from delever.engine.ledger import balance_atoms
@@ -248,6 +248,40 @@ def test_the_worlds_deleverage() -> None:
     pairs = [rows[rows[:, E_KIND] == Event.ADL] for rows in events]
     assert sum(len(rows) for rows in pairs) > 300
     assert sum(len(rows) > 10 for rows in pairs) > 8
+
+
+def test_money_a_pocket_gives_back_lowers_the_rank_of_its_account() -> None:
+    """R-M7, R-W9: account 0 is ahead of account 1 until its pocket is closed at the previous mark, above its own."""
+    rules = RuleSet.model_validate(
+        {
+            "mark": {"components": ["index"]},
+            "halts": {"collar_ppm": 0},
+            "charges": {"maker_ppm": 0, "taker_ppm": 0},
+            "liquidation": {"stage": "takeover_only", "leftover": "fund"},
+            "insurance": {"initial_quote": 0},
+            "deleveraging": {"trigger": "equity_below_zero", "rank": "entry_leverage", "price": "previous_mark"},
+        }
+    )
+    markets = [state.Market("A", 1000, 4096), state.Market("B", 1000, 4096)]
+    venue = Venue(rules, markets, np.arange(6), first_index_ticks=[1000, 1000], orders_max=20, check=True)
+    worst, poor, rich = 2, 3, (4, 5)
+    money = np.array([7_000_000, 2_100_000, 104_000, 560_000, 10**9, 10**9])
+    isolated = batch(1, account=0, kind=Kind.SET_MODE, market=0, amount=1)
+    deposits = batch(6, account=np.arange(6), kind=Kind.DEPOSIT, amount=money)
+    venue.process(np.concatenate([deposits, isolated]), np.array([1000, 1000]))
+    # In A account 0 is long in its pocket. In B accounts 0 and 1 are short, the worst, the poor and a rich one long.
+    rows = (
+        (rich[0], 0, -1, 100), (0, 0, 1, 100), (0, 1, -1, 13), (1, 1, -1, 10), (worst, 1, 1, 2), (poor, 1, 1, 10),
+        (rich[1], 1, 1, 11),
+    )  # fmt: skip
+    account, market, side, lots = np.array(rows).T
+    orders = batch(7, account=account, kind=Kind.LIMIT, market=market, side=side, lots=lots, price_ticks=1000)
+    assert not venue.process(orders, np.array([1000, 1000])).results.any()
+    # Now -0.34, -0.21 and -0.17 times maintenance margin: the worst, the pocket, the poor.
+    venue.process(batch(0, account=0, kind=Kind.LIMIT), np.array([945, 940]))
+    events = venue.drain_events()
+    pairs = events[events[:, E_KIND] == Event.ADL][:, [E_MARKET, E_ACCOUNT, E_OTHER]]
+    assert pairs.tolist() == [[1, worst, 0], [0, 0, rich[0]], [1, poor, 1]]
 
 
 NUMBERS = st.integers(min_value=-(2**60), max_value=2**60)

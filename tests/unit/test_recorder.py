@@ -13,13 +13,33 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from delever.engine.events import Code, Event
+from delever.engine.events import (
+    E_ACCOUNT,
+    E_CAUSE,
+    E_KIND,
+    E_OTHER,
+    EVENT_COLUMNS,
+    Code,
+    Event,
+)
 from delever.engine.rules.presets import BINANCE_USDM, HYPERLIQUID, PRESETS, TEXTBOOK
 from delever.engine.rules.ruleset import RuleSet
+from delever.engine.tables import NONE
 from delever.experiments.folder import COLUMNS, RunFolder
 from delever.sim import output
 from delever.sim import run as run_module
+from delever.sim.episodes import (
+    I_DEFICIT_ATOMS,
+    I_END_STEP,
+    I_LIQUIDATION,
+    J_ADL_ATOMS,
+    J_ADL_LOTS,
+    J_BOOK_ATOMS,
+    J_BOOK_LOTS,
+    Episodes,
+)
 from delever.sim.output import OutputError
+from delever.sim.recorder import EVENT_NAMES, pro_rata
 from delever.sim.run import simulate
 from tests.golden.shocks import shock_world
 
@@ -280,3 +300,39 @@ def test_the_manifest_says_whether_the_sources_are_those_of_the_commit(
     (tmp_path / "agents.py").write_text("a = 2\n")
     found.append(run_module._sources.__wrapped__())
     assert found == [(None, None), (None, None), (commit, False), (commit, True)]
+
+
+def told(kind: Event, cause: int, **columns: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Return one event of a liquidation of unit 7."""
+    row = np.zeros(EVENT_COLUMNS, dtype=np.int64)
+    row[[E_KIND, E_CAUSE, E_ACCOUNT, E_OTHER]] = kind, cause, 7, 7
+    for name, value in columns.items():
+        row[EVENT_NAMES.index(name)] = value
+    return row
+
+
+def test_a_unit_liquidated_twice_within_a_batch_ends_once() -> None:
+    """The first liquidation is cured; the second, of the same unit and told of in the same batch, goes on."""
+    episodes = Episodes()
+    rows = [
+        told(Event.LIQUIDATION, 1, amount_atoms=5), told(Event.BANKRUPTCY, 1, lots=10, amount_atoms=3),
+        told(Event.FILL, 1, lots=-10, amount_atoms=70), told(Event.POST, 1, code=Code.DEFICIT, amount_atoms=4),
+        told(Event.CURED, 1, step=6),
+        told(Event.LIQUIDATION, 2), told(Event.BANKRUPTCY, 2, lots=-8), told(Event.ADL, 2, lots=8, amount_atoms=50),
+        told(Event.POST, 0, code=Code.BAD_DEBT, amount_atoms=9),
+    ]  # fmt: skip
+    episodes.take(np.array(rows))
+    over, rest = episodes.ended(), episodes.rest()
+    assert episodes.count == 2
+    assert over.episodes[:, [I_LIQUIDATION, I_DEFICIT_ATOMS, I_END_STEP]].tolist() == [[1, 4, 6]]
+    assert over.parts[:, [J_BOOK_LOTS, J_BOOK_ATOMS, J_ADL_LOTS]].tolist() == [[10, 70, 0]]
+    assert rest.episodes[:, [I_LIQUIDATION, I_DEFICIT_ATOMS, I_END_STEP]].tolist() == [[2, 9, NONE]]
+    assert rest.parts[:, [J_BOOK_LOTS, J_ADL_LOTS, J_ADL_ATOMS]].tolist() == [[0, 8, 50]]
+    assert len(episodes.ended().episodes) == len(episodes.rest().episodes) == 0
+
+
+def test_a_share_is_exact_beyond_64_bits() -> None:
+    amount, share, whole = np.array([-(2**58) - 1, 7]), np.array([2**40, 2]), np.array([2**41 + 1, 3])
+    expected = [a * s // w for a, s, w in zip(amount.tolist(), share.tolist(), whole.tolist(), strict=True)]
+    assert pro_rata(amount, share, whole).tolist() == expected
+    assert pro_rata(amount[1:], share[1:], whole[1:]).tolist() == [4]

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
 import pytest
 from pydantic import BaseModel
 
@@ -35,6 +36,7 @@ from delever.engine.rules.presets import (
     sources_of,
 )
 from delever.engine.rules.ruleset import RuleSet
+from delever.engine.rules.socialisation import Socialisation
 from delever.engine.rules.sources import QUALITIES
 from tests.tree import ROOT
 
@@ -510,3 +512,15 @@ def test_description_of_own_rules_has_no_sources() -> None:
 )
 def test_quantity_has_the_unit_of_its_name(path: str, value: Any, shown: str) -> None:
     assert quantity(path, value) == shown
+
+
+@pytest.mark.parametrize("size", [10, 2**57])
+def test_a_loss_is_shared_to_the_last_atom(size: int) -> None:
+    """R-L2: rounded down, the remainder one atom each from the first; the products are beyond 64 bits for the large."""
+    profits, loss = np.array([4 * size, 2 * size, size]), 5 * size + 3
+    shares = Socialisation(rule="winners").shares_atoms(loss, profits)
+    down = [loss * profit // (7 * size) for profit in profits.tolist()]
+    rest = loss - sum(down)
+    assert shares.tolist() == [part + (i < rest) for i, part in enumerate(down)]
+    assert Socialisation(rule="none").shares_atoms(loss, profits).tolist() == [0, 0, 0]
+    assert Socialisation(rule="winners").shares_atoms(100 * size, profits).tolist() == profits.tolist()
