@@ -100,17 +100,17 @@ def _score_seat(venue: Venue, ranking: Ranking, seat: int) -> None:
 
 def _score_stale(venue: Venue, ranking: Ranking) -> None:
     """Let the rule score the accounts whose lots or money changed, in every market where they are ranked."""
-    markets = len(venue.markets)
+    t, markets = venue.tables, len(venue.markets)
     accounts = np.unique(ranking.stale[: ranking.counts[STALE]])
     ranking.counts[STALE] = 0
     for market in range(markets):
-        ranked = accounts[ranking.places[accounts * markets + market] != NONE]
+        seats = np.array([ranks.seat_of(t, ranking, account, market) for account in accounts.tolist()])
+        ranked, seats = accounts[seats != NONE], seats[seats != NONE]
         if len(ranked) == 0:
             continue
         scores = _scores(venue, market, ranked, 0, len(ranked))
-        for account, score in zip(ranked.tolist(), scores.tolist(), strict=True):
-            row = int(ranking.places[account * markets + market])
-            ranks.renew(venue.tables, ranking, ranks.seat_of(ranking, market, row), row, score)
+        for account, seat, score in zip(ranked.tolist(), seats.tolist(), scores.tolist(), strict=True):
+            ranks.renew(t, ranking, seat, int(ranking.places[account * markets + market]), score)
 
 
 @kernel

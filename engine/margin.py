@@ -125,12 +125,13 @@ def health_atoms(t: Tables, unit: int) -> tuple[int, int]:
     """Return equity and maintenance margin of a unit at the marks (R-A4)."""
     markets = t.venue[V_MARKETS]
     account, only = owner_of(t, unit), market_of(t, unit)
+    isolated = 0 if only == NONE else 1
     equity = balance_atoms(t, unit)
     maintenance = 0
-    for market in range(markets) if only == NONE else range(only, only + 1):
+    for market in range(max(0, only), markets if only == NONE else only + 1):
         row = account * markets + market
         lots = t.positions[row, P_LOTS]
-        if lots != 0 and (t.positions[row, P_ISOLATED] != 0) == (only != NONE):
+        if lots != 0 and t.positions[row, P_ISOLATED] == isolated:
             mark = t.markets[market, M_MARK_TICKS]
             equity += value_atoms(t, market, lots, mark) - t.positions[row, P_COST_ATOMS]
             maintenance += maintenance_atoms(t, market, lots, mark)

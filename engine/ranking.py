@@ -41,6 +41,7 @@ entry_leverage = kernel(formulas.entry_leverage)
 SEAT_FIRST, SEAT_COUNT = range(2)
 USED, STALE = range(2)
 HOLDING_COLUMNS = 7
+GATHER_BLOCK = 256
 
 
 class Ranking(NamedTuple):
@@ -53,7 +54,7 @@ class Ranking(NamedTuple):
     scores: NDArray[np.float64]
     """(A * M + 1,): score of each row of `holders`."""
     places: Table
-    """(A * M,): row in `holders` of each position, NONE if it is in no seat."""
+    """(A * M,): row in `holders` of each position, any number for one in no seat: `seat_of` tells."""
     stale: Table
     """(A + 1,): accounts whose scores a rule of the user's own has to give anew."""
     counts: Table
@@ -67,7 +68,7 @@ def allocate(traders: int, markets: int) -> Ranking:
         seats=np.full((2 * markets if rows else 0, 2), NONE, dtype=np.int64),
         holders=np.empty(rows + 1, dtype=np.int64),
         scores=np.empty(rows + 1, dtype=np.float64),
-        places=np.full(rows, NONE, dtype=np.int64),
+        places=np.empty(rows, dtype=np.int64),
         stale=np.empty(traders + 1, dtype=np.int64),
         counts=np.zeros(2, dtype=np.int64),
     )
@@ -117,16 +118,31 @@ def score_of(t: Tables, account: int, market: int) -> float:
 @kernel
 def gather(t: Tables, ranking: Ranking, seat: int) -> None:
     """Put all holders of a seat whose units are not under treatment into the ranking; scored unless a rule is asked."""
+    traders = t.venue[V_ACCOUNTS]
+    first = ranking.counts[USED]
+    row = first
+    # Block by block, so that what the first look at a position has loaded is still near at the second.
+    for block in range(0, traders, GATHER_BLOCK):
+        row = _gather_block(t, ranking, seat, block, min(traders, block + GATHER_BLOCK), row)
+    assert row < ranking.holders.shape[0], "a position is in one seat at most"
+    ranking.seats[seat, SEAT_FIRST] = first
+    ranking.seats[seat, SEAT_COUNT] = row - first
+    ranking.counts[USED] = row
+    if t.venue[V_ADL_RANK] != NONE:
+        heapify(t, ranking, seat)
+
+
+@kernel
+def _gather_block(t: Tables, ranking: Ranking, seat: int, begin: int, end: int, row: int) -> int:
+    """Put the holders among the accounts `begin` .. `end - 1` into the rows from `row` on; return the row behind."""
     market, side = seat // 2, 1 - 2 * (seat % 2)
     markets, asks = t.venue[V_MARKETS], t.venue[V_ADL_RANK] == NONE
-    first = ranking.counts[USED]
-    found = first
-    for account in range(t.venue[V_ACCOUNTS]):
+    found = row
+    for account in range(begin, end):
         # Written for everybody and kept for holders only: a branch here would be a guess half of which is wrong.
         ranking.holders[found] = account
         found += 1 if t.positions[account * markets + market, P_LOTS] * side > 0 else 0
-    row = first
-    for candidate in range(first, found):
+    for candidate in range(row, found):
         account = ranking.holders[candidate]
         if t.units[unit_of(t, account, market), U_FLAGS] & FLAG_TREATED:
             continue
@@ -135,12 +151,7 @@ def gather(t: Tables, ranking: Ranking, seat: int) -> None:
         ranking.places[position] = row
         ranking.scores[row] = 0.0 if asks else score_of(t, account, market)
         row += 1
-    assert row < ranking.holders.shape[0], "a position is in one seat at most"
-    ranking.seats[seat, SEAT_FIRST] = first
-    ranking.seats[seat, SEAT_COUNT] = row - first
-    ranking.counts[USED] = row
-    if not asks:
-        heapify(t, ranking, seat)
+    return row
 
 
 @kernel
@@ -161,14 +172,14 @@ def renew(t: Tables, ranking: Ranking, seat: int, row: int, score: float) -> Non
 
 
 @kernel
-def seat_of(ranking: Ranking, market: int, row: int) -> int:
-    """Return the seat of a market that a row of `holders` belongs to."""
-    longs = 2 * market
-    first = ranking.seats[longs, SEAT_FIRST]
-    if first != NONE and first <= row < first + ranking.seats[longs, SEAT_COUNT]:
-        return longs
-    assert ranking.seats[longs + 1, SEAT_FIRST] <= row
-    return longs + 1
+def seat_of(t: Tables, ranking: Ranking, account: int, market: int) -> int:
+    """Return the seat of a market in which an account is ranked, NONE if it is in neither."""
+    row = ranking.places[account * t.venue[V_MARKETS] + market]
+    for seat in range(2 * market, 2 * market + 2):
+        slot = row - ranking.seats[seat, SEAT_FIRST]
+        if ranking.seats[seat, SEAT_FIRST] != NONE and 0 <= slot < ranking.seats[seat, SEAT_COUNT]:
+            return seat if ranking.holders[row] == account else NONE
+    return NONE
 
 
 @kernel
@@ -180,9 +191,9 @@ def rescore(t: Tables, ranking: Ranking, account: int) -> None:
     for market in range(t.venue[V_MARKETS]):
         position = account * t.venue[V_MARKETS] + market
         row = ranking.places[position]
-        if row == NONE:
+        seat = seat_of(t, ranking, account, market)
+        if seat == NONE:
             continue
-        seat = seat_of(ranking, market, row)
         if t.positions[position, P_LOTS] == 0:
             _remove(t, ranking, seat, row)
         elif t.venue[V_ADL_RANK] == NONE:
@@ -197,10 +208,8 @@ def rescore(t: Tables, ranking: Ranking, account: int) -> None:
 @kernel
 def _remove(t: Tables, ranking: Ranking, seat: int, row: int) -> None:
     """Take a row out of its seat; the seat's last row takes its place."""
-    position = ranking.holders[row] * t.venue[V_MARKETS] + seat // 2
     last = ranking.seats[seat, SEAT_FIRST] + ranking.seats[seat, SEAT_COUNT] - 1
-    assert ranking.places[position] == row and row <= last
-    ranking.places[position] = NONE
+    assert ranking.places[ranking.holders[row] * t.venue[V_MARKETS] + seat // 2] == row <= last
     ranking.seats[seat, SEAT_COUNT] -= 1
     if row != last:
         _put(t, ranking, seat, row, ranking.holders[last], ranking.scores[last])
