@@ -53,6 +53,7 @@ def bench(
 def growth(
     *,
     out: Annotated[Path, Parameter(help="File of the picture; what its name ends in is the format.")],
+    runs: Annotated[int, Parameter(help="How often each size is measured; the median is drawn.")] = 3,
     scale: Annotated[float, Parameter(help="Share of the full size, to try it.")] = 1.0,
 ) -> int:
     """Measure how cost grows in accounts, markets, traders, steps and liquidations, and draw it on log-log axes.
@@ -63,4 +64,4 @@ def growth(
     """
     from .growth import draw_growth
 
-    return draw_growth(out, scale)
+    return draw_growth(out, runs, scale)

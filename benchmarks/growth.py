@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import math
+import statistics
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from delever.experiments.errors import UserError, writable_folder
+from delever.experiments.errors import UserError, at_least, writable_folder
 
-FLOW = 200_000
+FLOW = 1_000_000
 FLOW_ACCOUNTS = 10_000
 STEPS_TRADERS = 1_000
 CRASH_STEPS = 180
+BY_PROCESSOR = ("accounts", "markets", "liquidations")  # timed by the processor's clock, the others by that on the wall
 FORMATS = (".pdf", ".png", ".svg")
 
 
@@ -26,11 +28,11 @@ class Axis(NamedTuple):
 
 
 AXES = {
-    "accounts": Axis((1_000, 10_000, 100_000, 1_000_000), f"{FLOW:,} order messages"),
-    "markets": Axis((1, 2, 4, 8, 16), f"{FLOW:,} order messages, {FLOW_ACCOUNTS:,} accounts"),
-    "traders": Axis((1_000, 10_000, 100_000, 1_000_000), f"black-thursday, {CRASH_STEPS} steps"),
-    "steps": Axis((500, 2_000, 8_000, 32_000), f"calm, {STEPS_TRADERS:,} traders"),
-    "liquidations": Axis((1_000, 10_000, 100_000), "the storm: a fifth of the accounts"),
+    "accounts": Axis((1_000, 10_000, 100_000, 1_000_000), "1 M order messages"),
+    "markets": Axis((1, 2, 4, 8, 16), "1 M order messages, 10 k accounts"),
+    "traders": Axis((1_000, 10_000, 100_000, 1_000_000), "black-thursday, 180 steps"),
+    "steps": Axis((500, 2_000, 8_000, 32_000), "calm, 1 k traders"),
+    "liquidations": Axis((1_000, 10_000, 100_000), "the storm"),
 }
 
 
@@ -58,38 +60,45 @@ def point(axis: str, size: int, scale: float, folder: Path) -> tuple[int, float]
         run_storm(200, check=False)
         stormed = run_storm(size, check=False)
         return max(1, stormed.counts["liquidations"]), stormed.seconds
-    from .worlds import crash_world, run_world
+    from .worlds import WARM_UP, crash_world, run_world
 
+    crash_world(*WARM_UP)
     if axis == "traders":
         return size, crash_world(size, max(60, round(CRASH_STEPS * scale))).stepping_s
-    run_world("calm", duration_s=600, traders=STEPS_TRADERS)
     return size, run_world("calm", duration_s=10 * size, traders=STEPS_TRADERS).stepping_s
 
 
-def measured(scale: float) -> dict[str, list[Point]]:
-    """Measure every size of every axis, each in a process of its own. Raises UserError if one fails."""
+Measured = dict[str, list[list[Point]]]
+"""By axis and size: the points of all rounds."""
+
+
+def measured(runs: int, scale: float) -> Measured:
+    """Measure every size of every axis, each in a process of its own, in rounds. Raises UserError if one fails."""
     from .suite import work
 
-    points: dict[str, list[Point]] = {name: [] for name in AXES}
+    points: Measured = {name: [[] for _ in axis.sizes] for name, axis in AXES.items()}
     with TemporaryDirectory() as folder:
-        for name, axis in AXES.items():
-            shrunk = scale if name != "markets" else 1.0
-            for size in axis.sizes:
-                wanted = max(1, round(size * shrunk))
-                print(f"{name}: {wanted:,} ({axis.about})", file=sys.stderr)
-                done = work("growth", name, str(wanted), str(scale), folder)
-                if done.returncode != 0:
-                    raise UserError(f"{name} {wanted} failed: {done.stderr.strip().splitlines()[-1]}")
-                points[name].append(Point(*json.loads(done.stdout)))
+        for number in range(1, runs + 1):
+            for name, axis in AXES.items():
+                for place, size in enumerate(axis.sizes):
+                    wanted = size if name == "markets" else max(1, round(size * scale))
+                    print(f"run {number} of {runs}: {wanted:,} {name}", file=sys.stderr)
+                    done = work("growth", name, str(wanted), str(scale), folder)
+                    if done.returncode != 0:
+                        raise UserError(f"{name} {wanted} failed: {done.stderr.strip().splitlines()[-1]}")
+                    points[name][place].append(Point(*json.loads(done.stdout)))
     return points
 
 
-def at_one_speed(points: dict[str, list[Point]]) -> dict[str, list[tuple[int, float]]]:
-    """Return (size, seconds) as if the reference loop had always run as fast as at its fastest."""
-    fastest = min(point.kernel_s for line in points.values() for point in line)
+def at_one_speed(points: Measured) -> dict[str, list[tuple[int, float]]]:
+    """Return (size, median seconds) as if the reference loop had always run as fast as at its fastest."""
+    fastest = min(point.kernel_s for sizes in points.values() for rounds in sizes for point in rounds)
     return {
-        name: [(point.size, point.seconds * fastest / point.kernel_s) for point in line]
-        for name, line in points.items()
+        name: [
+            (rounds[0].size, statistics.median(point.seconds * fastest / point.kernel_s for point in rounds))
+            for rounds in sizes
+        ]
+        for name, sizes in points.items()
     }
 
 
@@ -99,14 +108,15 @@ def exponent(line: list[tuple[int, float]]) -> float:
     return math.log(seconds_last / seconds) / math.log(size_last / size)
 
 
-def draw_growth(out: Path, scale: float) -> int:
+def draw_growth(out: Path, runs: int, scale: float) -> int:
     """Measure, print and draw; return the exit code. Raises UserError."""
+    at_least("--runs", runs, 1)
     if not 0 < scale <= 1:
         raise UserError(f"--scale must be above 0 and at most 1 (got {scale})")
     if out.suffix not in FORMATS:
         raise UserError(f"--out must end in one of {', '.join(FORMATS)} (got {out.name})")
     writable_folder(out.parent)
-    lines = at_one_speed(measured(scale))
+    lines = at_one_speed(measured(runs, scale))
     for name, line in lines.items():
         told = ", ".join(f"{size:,}: {seconds:.3g} s" for size, seconds in line)
         print(f"{name} ({AXES[name].about}): {told}; last exponent {exponent(line):.2f}")
@@ -126,8 +136,7 @@ def _draw(lines: dict[str, list[tuple[int, float]]], out: Path) -> None:
         seconds = [took for _, took in line]
         panel.loglog(sizes, seconds, marker="o", color="C0")
         panel.loglog(sizes, [seconds[-1] * size / sizes[-1] for size in sizes], "--", color="0.6", linewidth=1)
-        panel.set_title(f"{name}\n", fontsize=10)
-        panel.text(0.5, 1.02, AXES[name].about, transform=panel.transAxes, ha="center", fontsize=7, color="0.4")
+        panel.set_title(AXES[name].about, fontsize=9, color="0.4")
         panel.set_xlabel(name)
     panels[0].set_ylabel("seconds")
     figure.savefig(out, dpi=150)
@@ -136,9 +145,14 @@ def _draw(lines: dict[str, list[tuple[int, float]]], out: Path) -> None:
 def _main(axis: str, size: str, scale: str, folder: str) -> None:
     from .measure import reference_s
 
-    before = reference_s().kernel_s
+    before = reference_s()
     found = point(axis, int(size), float(scale), Path(folder))
-    print(json.dumps([*found, (before + reference_s().kernel_s) / 2]))
+    after = reference_s()
+    if axis in BY_PROCESSOR:
+        loops = before.kernel_processor_s, after.kernel_processor_s
+    else:
+        loops = before.kernel_s, after.kernel_s
+    print(json.dumps([*found, sum(loops) / 2]))
 
 
 if __name__ == "__main__":

@@ -226,6 +226,7 @@ def test_the_table_can_be_markdown(capsys: pytest.CaptureFixture[str]) -> None:
         (["--scale", "2"], ["--scale must be above 0 and at most 1 (got 2.0)"]),
         (["growth", "--out", "growth.txt"], ["--out must end in", ".png", "growth.txt"]),
         (["growth", "--out", "growth.png", "--scale", "0"], ["--scale must be above 0"]),
+        (["growth", "--out", "growth.png", "--runs", "0"], ["--runs must be 1 or more"]),
     ],
 )
 def test_mistakes_are_answered_in_one_message(
@@ -268,7 +269,7 @@ def test_the_checkout_has_the_same_command() -> None:
 
 def test_growth_is_told_as_an_exponent_at_one_speed() -> None:
     """The second measurement met a machine of half the speed: what took 20 s would have taken 10."""
-    points = {"steps": [Point(10, 1.0, 1e-8), Point(100, 20.0, 2e-8)]}
+    points = {"steps": [[Point(10, seconds, 1e-8) for seconds in (1.0, 0.5, 7.0)], [Point(100, 20.0, 2e-8)]]}
     (line,) = at_one_speed(points).values()
     assert line == [(10, 1.0), (100, 10.0)]
     assert exponent(line) == pytest.approx(1)
