@@ -53,7 +53,8 @@ def check_form(
     price_max = t.markets[market, M_PRICE_MAX_TICKS]
     if side != 1 and side != -1:
         return SIDE
-    if lots < 1 or lots > t.venue[V_LOTS_MAX]:
+    # A forced order closes a position, which may be larger than any order of a trader (R-U4).
+    if lots < 1 or (lots > t.venue[V_LOTS_MAX] and flags & FLAG_FORCED == 0):
         return LOTS
     if kind == LIMIT and (price_ticks < 1 or price_ticks >= price_max):
         return PRICE

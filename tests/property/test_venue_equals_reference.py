@@ -22,6 +22,12 @@ def test_venue_equals_reference(seed: int, steps: int) -> None:
     assert not difference, f"seed {seed}, {difference}"
 
 
+def test_a_position_larger_than_any_order_is_closed_by_force() -> None:
+    """Seed 9094: a forced order of more than lots_max, which the engine refused and the reference did not (R-W4)."""
+    _, difference = run_world(9094, 150)
+    assert not difference, difference
+
+
 def test_a_small_event_buffer_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """However often the buffer fills in a step, whichever stage fills it, the venue goes on where it stopped."""
     monkeypatch.setattr(state, "EVENTS_MIN", 1)

@@ -183,7 +183,7 @@ def test_a_broken_law_is_a_message_and_exit_code_1(delever: Run, monkeypatch: py
 
 
 def test_ctrl_c_leaves_a_usable_folder_and_says_so(tmp_path: Path) -> None:
-    sets = ["--set", "duration_s=400000", "--set", "traders=100"]
+    sets = ["--set", "duration_s=9000000", "--set", "traders=100"]
     command = [sys.executable, "-m", "delever.experiments", "run", "flash-shock", *sets, "--out", "made"]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     manifest = tmp_path / "made" / "manifest.json"
