@@ -29,6 +29,8 @@ from delever.engine.tables import NONE
 
 Integers = NDArray[np.int64]
 
+# As plain integers: an enum in a comparison of arrays is slow.
+LIQUIDATION = int(Event.LIQUIDATION)
 COVERS = (Code.DEFICIT, Code.SOCIALISED, Code.BAD_DEBT)
 
 # One row per liquidation: a unit from the first treatment until it is cured or gone.
@@ -92,9 +94,9 @@ class Episodes:
     def take(self, rows: Integers) -> None:
         """Take events in their order, shape (n, EVENT_COLUMNS)."""
         kinds = rows[:, E_KIND]
-        self._begin(rows[kinds == Event.LIQUIDATION], rows[kinds == Event.BANKRUPTCY])
-        if len(self._open.episodes) == 0:
+        if len(self._open.episodes) == 0 and not (kinds == LIQUIDATION).any():
             return
+        self._begin(rows[kinds == Event.LIQUIDATION], rows[kinds == Event.BANKRUPTCY])
         for kind, column in CLOSINGS:
             self._close(column, rows[(kinds == kind) & (rows[:, E_CAUSE] > 0)])
         self._cover(rows[(kinds == Event.POST) & np.isin(rows[:, E_CODE], COVERS)])

@@ -125,15 +125,17 @@ class TableWriter:
         self._part = folder.path / f"{name}.parquet.part"
         self._file: _File | None = _File(folder, self._part)
         self._writer = pq.ParquetWriter(self._file, schema, compression="zstd")
-        self._chunks: list[pa.RecordBatch] = []
+        self._parts: list[tuple[Mapping[str, Any], int]] = []
         self._rows = 0
 
     def append(self, columns: Mapping[str, Any]) -> None:
-        """Add rows: one array, list or scalar for every column of the table. Trouble is noted in the folder."""
+        """Add rows: one array, list or scalar for every column of the table. Trouble is noted in the folder.
+
+        Arrays are kept as they are until a chunk is full, and must not be written to any more.
+        """
         assert set(columns) == set(self.schema.names), f"{set(columns) ^ set(self.schema.names)} in {self._path.name}"
-        count = max(np.size(value) for value in columns.values() if not isinstance(value, str))
-        arrays = [_array(columns[field.name], count, field.type) for field in self.schema]
-        self._chunks.append(pa.record_batch(arrays, schema=self.schema))
+        count = next(len(value) for value in columns.values() if hasattr(value, "__len__") and type(value) is not str)
+        self._parts.append((columns, count))
         self._rows += count
         if self._rows >= CHUNK_ROWS:
             try:
@@ -143,10 +145,10 @@ class TableWriter:
 
     def flush(self) -> None:
         """Write what is buffered as row groups of at most CHUNK_ROWS rows; raises OSError."""
-        if self._chunks:
-            table = pa.Table.from_batches(self._chunks, schema=self.schema)
-            self._chunks, self._rows = [], 0
-            self._writer.write_table(table, row_group_size=CHUNK_ROWS)
+        if self._parts:
+            parts, self._parts, self._rows = self._parts, [], 0
+            arrays = [_joined([(part[field.name], n) for part, n in parts], field.type) for field in self.schema]
+            self._writer.write_table(pa.Table.from_arrays(arrays, schema=self.schema), row_group_size=CHUNK_ROWS)
 
     def close(self) -> None:
         """Write the rest, close the file and give it its name; raises OSError."""
@@ -181,12 +183,11 @@ class _File(io.RawIOBase):
         super().close()
 
 
-def _array(value: Any, count: int, kind: pa.DataType) -> pa.Array:
-    if isinstance(value, str):
-        return pa.repeat(pa.scalar(value, kind), count)
-    if pa.types.is_integer(kind):
-        return pa.array(np.broadcast_to(np.asarray(value, dtype=np.int64), (count,)), kind)
-    return pa.array(value, kind)
+def _joined(parts: Sequence[tuple[Any, int]], kind: pa.DataType) -> pa.Array:
+    """Return one column from its parts: arrays, lists or scalars, each for so many rows."""
+    dtype = np.int64 if pa.types.is_integer(kind) else np.object_
+    columns = [np.broadcast_to(np.asarray(value, dtype=dtype), (count,)) for value, count in parts]
+    return pa.array(np.concatenate(columns), kind)
 
 
 def reason(error: OSError) -> str:

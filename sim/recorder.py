@@ -105,8 +105,7 @@ JOURNAL_TABLES = {"journal": EVENT_NAMES, "balances": BALANCE_COLUMNS, "position
 VENUE_UNIT_NAMES = ("FUND", "FEES", "SETTLEMENT", "FUNDING", "ROUNDING", "BAD_DEBT", "OUTSIDE")
 
 CODE_NAMES = np.array(["", *(code.name for code in Code)], dtype=object)  # codes count from 1
-FILL, MARGIN_CALL = int(Event.FILL), int(Event.MARGIN_CALL)
-FUND_WAREHOUSE_CODES = (Code.REALISED, Code.TAKEOVER_MARGIN, Code.FUNDING)
+FILL, ADL = int(Event.FILL), int(Event.ADL)
 
 
 class Owners(NamedTuple):
@@ -147,7 +146,6 @@ class Recorder:
         self.layers_atoms: dict[str, int] = dict.fromkeys(("own_margin", "deficits", "warehouse", "socialised"), 0)
         self.tally = Tally(venue.tables, owners.backstops)
         self.event_bytes = 0
-        self.fund_balance_atoms = 0
         self.folder = folder
         self.writers: dict[str, TableWriter] = {}
         self._series: list[tuple[Any, ...]] = []
@@ -171,15 +169,19 @@ class Recorder:
         if "journal" in self.writers:
             self.writers["journal"].append(dict(zip(EVENT_NAMES, rows.T, strict=True)))
         # Nearly all events are voluntary fills, which the counters of the markets have added up already.
-        if not has_news(rows):
-            return
-        told = rows[(rows[:, E_KIND] != Event.FILL) | (rows[:, E_CAUSE] != 0)]
-        self.episodes.take(told)
-        forced = (told[:, E_KIND] == Event.FILL) & (told[:, E_CAUSE] > 0)
-        self.counts["liquidated_atoms"] += int(told[forced, E_AMOUNT_ATOMS].sum())
-        self.counts["liquidated_atoms"] += int(told[told[:, E_KIND] == Event.TAKEOVER, E_AMOUNT_ATOMS].sum())
-        self._take_adl(told[told[:, E_KIND] == Event.ADL])
-        self._take_posts(told[told[:, E_KIND] == Event.POST])
+        sifted = self.tally.sift(rows)
+        self.counts["liquidated_atoms"] += sifted.liquidated_atoms
+        self.layers_atoms["deficits"] += sifted.deficits_atoms
+        self.layers_atoms["warehouse"] += sifted.warehouse_atoms
+        self.layers_atoms["socialised"] += sifted.socialised_atoms
+        if len(sifted.fund_rows) and "fund" in self.writers:
+            step, code, amount, balance, liquidation = sifted.fund_rows.T
+            values = (step, step * self.dt_s, CODE_NAMES[code], amount, balance, liquidation)
+            self.writers["fund"].append(dict(zip(FUND_COLUMNS, values, strict=True)))
+        if sifted.of_liquidations:
+            self.episodes.take(rows[(rows[:, E_KIND] != FILL) | (rows[:, E_CAUSE] != 0)])
+        if sifted.of_adl:
+            self._take_adl(rows[rows[:, E_KIND] == ADL])
 
     def after_step(self, report: StepReport, commands: Integers) -> None:
         """Take the end of a step: its report and the commands it was given."""
@@ -209,7 +211,7 @@ class Recorder:
                 self.folder.close_tables()
 
     def _record_series(self) -> None:
-        fund = (self.tally.fund_equity_atoms[2], self.fund_balance_atoms)
+        fund = (self.tally.fund_equity_atoms[2], self.tally.fund_balance_atoms)
         lost = (-self._balance_atoms(self.venue.fund_unit + BAD_DEBT), self.layers_atoms["socialised"])
         self._series += self.sampler.sample(fund, lost)
         if len(self._series) >= 512:
@@ -240,26 +242,6 @@ class Recorder:
                 self._cohorts(rows[:, E_OTHER]), lots, price, mark, rows[:, E_AMOUNT_ATOMS], haircut,
             )  # fmt: skip
             self.writers["adl"].append(dict(zip(ADL_COLUMNS, values, strict=True)))
-
-    def _take_posts(self, rows: Integers) -> None:
-        """Follow the fund's balance, and add up what the fund and everybody paid."""
-        codes = rows[:, E_CODE]
-        self.layers_atoms["socialised"] += int(rows[codes == Code.SOCIALISED, E_AMOUNT_ATOMS].sum())
-        fund = self.venue.fund_unit
-        inwards, outwards = rows[:, E_OTHER] == fund, rows[:, E_ACCOUNT] == fund
-        of_fund = inwards | outwards
-        if not of_fund.any():
-            return
-        rows, codes = rows[of_fund], codes[of_fund]
-        amounts = np.where(inwards[of_fund], 1, -1) * rows[:, E_AMOUNT_ATOMS]
-        balances = self.fund_balance_atoms + np.cumsum(amounts)
-        self.fund_balance_atoms = int(balances[-1])
-        self.layers_atoms["deficits"] -= int(amounts[codes == Code.DEFICIT].sum())
-        self.layers_atoms["warehouse"] -= int(amounts[np.isin(codes, FUND_WAREHOUSE_CODES)].sum())
-        if "fund" in self.writers:
-            step = rows[:, E_STEP]
-            values = (step, step * self.dt_s, CODE_NAMES[codes], amounts, balances, rows[:, E_CAUSE])
-            self.writers["fund"].append(dict(zip(FUND_COLUMNS, values, strict=True)))
 
     def _put_down(self, told: Told) -> None:
         """Add liquidations to the totals and, if there is a folder, to their table: one row per position."""
@@ -378,16 +360,6 @@ def pro_rata(amount: Integers, share: Integers, whole: Integers) -> Integers:
     if (np.abs(amount.astype(np.float64)) * share < 2.0**62).all():
         return amount * share // whole
     return (amount.astype(object) * share // whole).astype(np.int64)
-
-
-@kernel
-def has_news(rows: Integers) -> bool:
-    """Say whether events tell of anything but voluntary fills and margin calls."""
-    for i in range(rows.shape[0]):
-        kind = rows[i, E_KIND]
-        if kind != MARGIN_CALL and (kind != FILL or rows[i, E_CAUSE] != 0):
-            return True
-    return False
 
 
 def quote(atoms: int) -> float:
