@@ -186,7 +186,10 @@ class _File(io.RawIOBase):
 def _joined(parts: Sequence[tuple[Any, int]], kind: pa.DataType) -> pa.Array:
     """Return one column from its parts: arrays, lists or scalars, each for so many rows."""
     dtype = np.int64 if pa.types.is_integer(kind) else np.object_
-    columns = [np.broadcast_to(np.asarray(value, dtype=dtype), (count,)) for value, count in parts]
+    columns = [
+        value if isinstance(value, np.ndarray) else np.broadcast_to(np.asarray(value, dtype=dtype), (count,))
+        for value, count in parts
+    ]
     return pa.array(np.concatenate(columns), kind)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -62,6 +64,7 @@ class SeriesSampler:
         traders = venue.fund_unit
         by_key = np.argsort(venue.tables.accounts[:traders, A_KEY], kind="stable")
         self.sampled = np.sort(by_key[:: -(-traders // SAMPLE_MAX)])
+        self.backstops = np.array(venue.backstops, dtype=np.int64)
         self._ratios_ppm = np.zeros(len(self.sampled), dtype=np.int64)
         self._sides = np.zeros((len(venue.markets), 2, 2), dtype=np.int64)
         self.counters = np.zeros((len(venue.markets), len(COUNTERS)), dtype=np.int64)
@@ -76,32 +79,28 @@ class SeriesSampler:
         counters = t.markets[:, COUNTERS]
         added, self.counters = counters - self.counters, counters
         called, distressed = t.venue.item(V_CALLED), t.venue.item(V_LISTED_COUNT)
-        backstop = sum(int(account_equity_atoms(t, account)) for account in venue.backstops)
         venue.lap("record")
+        backstop = equity_together_atoms(t, self.backstops)
         holders = survey(t, self.sampled, self._ratios_ppm, self._sides)
         venue.lap("survey")
-        ratios = self._ratios_ppm[:holders]
-        middle, high = quantile(ratios, 50), quantile(ratios, 90)
+        middle, high = quantiles(self._ratios_ppm[:holders], (50, 90))
         rows = []
-        for market in range(len(venue.markets)):
-            row = t.markets[market]
+        for market, row in enumerate(t.markets.tolist()):
             ask = row[M_BEST_ASK] if row[M_BEST_ASK] < row[M_PRICE_MAX_TICKS] else 0
             values = (
                 step, step * self.dt_s, market, row[M_INDEX_TICKS], row[M_MARK_TICKS], row[M_LAST_TICKS],
-                row[M_BEST_BID], ask, *self._depth_lots(market), *added[market], row[M_LONG_LOTS],
+                row[M_BEST_BID], ask, *self._depth_lots(market, row), *added[market].tolist(), row[M_LONG_LOTS],
                 row[M_FUNDING_PPB], distressed, called, *fund, backstop, *lost, middle, high,
                 *(leverage_ppm(*side) for side in self._sides[market].tolist()),
             )  # fmt: skip
-            rows.append(tuple(int(value) for value in values))
+            rows.append(values)
         return rows
 
-    def _depth_lots(self, market: int) -> tuple[int, int]:
-        """Return the lots bid and offered within DEPTH_PPM of the mark."""
-        t = self.venue.tables
-        row = t.markets[market]
-        mark, bid, ask = int(row[M_MARK_TICKS]), int(row[M_BEST_BID]), int(row[M_BEST_ASK])
+    def _depth_lots(self, market: int, row: list[int]) -> tuple[int, int]:
+        """Return the lots bid and offered within DEPTH_PPM of the mark; `row` is that of the market."""
+        mark, bid, ask = row[M_MARK_TICKS], row[M_BEST_BID], row[M_BEST_ASK]
         width = mark * DEPTH_PPM // PPM
-        levels = t.levels[market, :, L_LOTS]
+        levels = self.venue.tables.levels[market, :, L_LOTS]
         bids = levels[max(mark - width, 1) : bid + 1].sum()
         asks = levels[ask : mark + width + 1].sum()
         return int(bids), int(asks)
@@ -138,12 +137,22 @@ def survey(t: Tables, accounts: Integers, ratios_ppm: Integers, sides: Integers)
     return count
 
 
-def quantile(values: Integers, percent: int) -> int:
-    """Return the element that `percent` of the values do not exceed; 0 of no values."""
+@kernel
+def equity_together_atoms(t: Tables, accounts: Integers) -> int:
+    """Return the sum of the equities of accounts."""
+    total = 0
+    for i in range(accounts.shape[0]):
+        total += account_equity_atoms(t, accounts[i])
+    return total
+
+
+def quantiles(values: Integers, percents: Sequence[int]) -> list[int]:
+    """Return the elements that so many percent of the values do not exceed; zeros of no values."""
     if not len(values):
-        return 0
-    place = (len(values) - 1) * percent // 100
-    return int(np.partition(values, place)[place])
+        return [0] * len(percents)
+    places = [(len(values) - 1) * percent // 100 for percent in percents]
+    ordered = np.partition(values, places)
+    return [ordered.item(place) for place in places]
 
 
 def leverage_ppm(value_atoms: int, equity_atoms: int) -> int:
