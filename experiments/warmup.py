@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from numba.core import event
 from rich.console import Console
 
 from delever.engine import kernel
+from delever.engine.ranking import HOLDING_COLUMNS, describe_rows
 from delever.engine.rules.io import load_rules
 from delever.sim.model import MarketModel
 from delever.sim.run import simulate
@@ -91,9 +93,13 @@ def compile_kernels(progress: Callable[[int, int], None] = lambda done, total: N
         for rules, *changes in WORLDS:
             sets = [*CRASH, *(f"rules.{change}" for change in changes)]
             world, meant = apply_sets(load_scenario("flash-shock"), load_rules(rules), sets)
-            simulate(world, meant, 0)
+            with TemporaryDirectory() as folder:
+                simulate(world, meant, 0, out=Path(folder) / "run")
         model = MarketModel("flash-shock", traders=1)
-        model.look().liquidation_ticks(np.zeros(1, dtype=np.int64), 0)
+        first = np.zeros(1, dtype=np.int64)
+        model.look().liquidation_ticks(first, 0)
+        # Only a rank of the user's own needs these.
+        describe_rows(model.venue.tables, 0, first, 0, np.zeros((1, HOLDING_COLUMNS), dtype=np.int64))
         model.close()
     return Warmed(len(kernel.KERNELS), len(compiled))
 
