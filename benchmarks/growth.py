@@ -65,6 +65,7 @@ def point(axis: str, size: int, scale: float, folder: Path) -> tuple[int, float]
     crash_world(*WARM_UP)
     if axis == "traders":
         return size, crash_world(size, max(60, round(CRASH_STEPS * scale))).stepping_s
+    run_world("calm", duration_s=600, traders=STEPS_TRADERS)
     return size, run_world("calm", duration_s=10 * size, traders=STEPS_TRADERS).stepping_s
 
 
@@ -74,10 +75,11 @@ Measured = dict[str, list[list[Point]]]
 
 def measured(runs: int, scale: float) -> Measured:
     """Measure every size of every axis, each in a process of its own, in rounds. Raises UserError if one fails."""
-    from .suite import work
+    from .suite import warm_up, work
 
     points: Measured = {name: [[] for _ in axis.sizes] for name, axis in AXES.items()}
     with TemporaryDirectory() as folder:
+        warm_up(["path_1k", "storm", "calm_day"], folder)
         for number in range(1, runs + 1):
             for name, axis in AXES.items():
                 for place, size in enumerate(axis.sizes):

@@ -28,8 +28,9 @@ LAUNCHER = (
     "began = time.perf_counter()\n"
     "done = subprocess.run(sys.argv[1:], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)\n"
     "seconds = time.perf_counter() - began\n"
-    "peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss\n"
-    "print(json.dumps([done.returncode, seconds, peak, done.stdout, done.stderr]))\n"
+    "used = resource.getrusage(resource.RUSAGE_CHILDREN)\n"
+    "processor = used.ru_utime + used.ru_stime\n"
+    "print(json.dumps([done.returncode, seconds, processor, used.ru_maxrss, done.stdout, done.stderr]))\n"
 )
 
 
@@ -83,9 +84,10 @@ class Loops(NamedTuple):
 
 
 class Launched(NamedTuple):
-    """What became of a command: seconds of wall clock, largest size in MiB of it or its children, what it printed."""
+    """What became of a command: seconds on the wall, of processors, largest size of one process, what it printed."""
 
     seconds: float
+    processor_s: float
     peak_mib: float
     stdout: str
 
@@ -94,10 +96,10 @@ def launch(*arguments: str, env: dict[str, str] | None = None) -> Launched:
     """Run `delever ARGUMENTS` in a process of its own; raises RuntimeError with its message if it fails."""
     command = [sys.executable, "-S", "-E", "-c", LAUNCHER, *COMMAND, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=env)
-    code, seconds, peak, stdout, stderr = json.loads(done.stdout)
+    code, seconds, processor, peak, stdout, stderr = json.loads(done.stdout)
     if code != 0:
         raise RuntimeError(f"delever {' '.join(arguments)} ended with exit code {code}: {stderr.strip()}")
-    return Launched(seconds, mib(peak), stdout)
+    return Launched(seconds, processor, mib(peak), stdout)
 
 
 def mib(maxrss: int) -> float:
