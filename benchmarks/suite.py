@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from delever.experiments.errors import EXIT_FOUND, UserError, at_least, writable_folder
+from delever.experiments.errors import EXIT_FOUND, UserError, at_least
 
 from .catalogue import BENCHMARKS
 
@@ -36,15 +36,25 @@ def bench(only: Sequence[str], runs: int, scale: float, file: Path | None, markd
         raise UserError(f"--scale must be above 0 and at most 1 (got {scale})")
     names = chosen(only)
     if file is not None:
-        writable_folder(file.parent)
+        _must_be_writable(file)
     samples, failures = run_rounds(names, runs, scale)
     rows = [row for name in names for row in rows_of(name, samples[name], scale)]
+    print("\n".join(markdown_lines(rows, command(only, runs, scale)) if markdown else text_lines(rows)))
     if file is not None:
         file.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
-    print("\n".join(markdown_lines(rows, command(only, runs, scale)) if markdown else text_lines(rows)))
     for name, failure in failures.items():
         print(f"delever: {name} failed: {failure}", file=sys.stderr)
     return EXIT_FOUND if failures else 0
+
+
+def _must_be_writable(file: Path) -> None:
+    """Find out before the first round, not after the last, whether the figures can be written; raises UserError."""
+    try:
+        with file.open("a", encoding="utf-8"):
+            pass
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UserError(f"cannot write to {file}: {reason}. Choose another file with --json.") from None
 
 
 def chosen(only: Sequence[str]) -> list[str]:

@@ -18,7 +18,6 @@ from .ranking import (
     HOLDING_COLUMNS,
     SEAT_COUNT,
     SEAT_FIRST,
-    STALE,
     Ranking,
     gather,
     rescore,
@@ -58,7 +57,7 @@ ADL = int(Event.ADL)
 RANK = 3  # what the kernel returns, beside DONE, FULL and ASK: there is no room for a ranking yet
 NOBODY = ranks.allocate(0, 0)
 
-# progress: where the kernel stands
+# progress: where the kernel stands, and the seat that a rule was asked for at this position
 D_UNIT, D_MARKET, D_SEAT = range(3)
 
 
@@ -75,11 +74,9 @@ def stage(venue: Venue, units: Table) -> None:
             venue.flush()
         elif status == RANK:
             ranking = ranks.allocate(int(t.venue[V_ACCOUNTS]), len(venue.markets))
-        elif progress[D_SEAT] != NONE:
+        else:
             assert status == ASK
             _score_seat(venue, ranking, int(progress[D_SEAT]))
-        else:
-            _score_stale(venue, ranking)
 
 
 def _scores(venue: Venue, market: int, holders: Table, first: int, count: int) -> NDArray[np.float64]:
@@ -98,27 +95,12 @@ def _score_seat(venue: Venue, ranking: Ranking, seat: int) -> None:
     ranks.heapify(venue.tables, ranking, seat)
 
 
-def _score_stale(venue: Venue, ranking: Ranking) -> None:
-    """Let the rule score the accounts whose lots or money changed, in every market where they are ranked."""
-    t, markets = venue.tables, len(venue.markets)
-    accounts = np.unique(ranking.stale[: ranking.counts[STALE]])
-    ranking.counts[STALE] = 0
-    for market in range(markets):
-        seats = np.array([ranks.seat_of(t, ranking, account, market) for account in accounts.tolist()])
-        ranked, seats = accounts[seats != NONE], seats[seats != NONE]
-        if len(ranked) == 0:
-            continue
-        scores = _scores(venue, market, ranked, 0, len(ranked))
-        for account, seat, score in zip(ranked.tolist(), seats.tolist(), scores.tolist(), strict=True):
-            ranks.renew(t, ranking, seat, int(ranking.places[account * markets + market]), score)
-
-
 @kernel
 def deleverage(t: Tables, units: Table, prices: Table, progress: Table, ranking: Ranking) -> int:
     """Deleverage treated units from where `progress` stands on; return DONE, or why it stopped.
 
-    FULL: empty the event buffer. RANK: give it a ranking. ASK: let the rule score the seat in progress[D_SEAT], or the
-    stale accounts if that is NONE. Then call again with the same arrays.
+    FULL: empty the event buffer. RANK: give it a ranking. ASK: let the rule score the seat in progress[D_SEAT].
+    Then call again with the same arrays.
     """
     n = units.shape[0]
     while progress[D_UNIT] <= n:
@@ -136,6 +118,7 @@ def deleverage(t: Tables, units: Table, prices: Table, progress: Table, ranking:
                 if status != DONE:
                     return status
             progress[D_MARKET] += 1
+            progress[D_SEAT] = NONE
         progress[D_MARKET] = NONE
         progress[D_UNIT] += 1
     return DONE
@@ -208,16 +191,17 @@ def _close_position(t: Tables, unit: int, market: int, price: int, progress: Tab
 
 @kernel
 def _see_to_ranking(t: Tables, ranking: Ranking, seat: int, progress: Table) -> int:
-    """Make sure that a seat is gathered and its scores are true; return DONE, RANK or ASK."""
+    """Make sure that a seat is gathered and its scores are true; return DONE, RANK or ASK.
+
+    A rule of the user's own is asked for the whole seat when a position's turn comes: scores may look at all holders.
+    """
     if ranking.seats.shape[0] == 0:
         return RANK
-    progress[D_SEAT] = NONE
-    if ranking.counts[STALE] > 0:
-        return ASK
     if ranking.seats[seat, SEAT_FIRST] == NONE:
         gather(t, ranking, seat)
-        if t.venue[V_ADL_RANK] == NONE and ranking.seats[seat, SEAT_COUNT] > 0:
-            progress[D_SEAT] = seat
+    if t.venue[V_ADL_RANK] == NONE and progress[D_SEAT] != seat:
+        progress[D_SEAT] = seat
+        if ranking.seats[seat, SEAT_COUNT] > 0:
             return ASK
     return DONE
 

@@ -56,6 +56,7 @@ def median_of_three(one: int, other: int, third: int) -> int:
 
 def mark_component_ticks(code: int, last: int, bid: int, ask: int, index: int, basis_microticks: int) -> int:
     """Return one component of a mark price in ticks (R-P2): that at place `code` of MARK_COMPONENTS; 0 is no price."""
+    assert LAST <= code <= INDEX_BASIS
     traded = last if last > 0 else index
     two_sided = bid > 0 and ask > 0
     if code == INDEX:

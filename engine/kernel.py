@@ -77,7 +77,10 @@ def cache_folder(package: str) -> Path:
 def kernels_on_disk() -> int:
     """Return how many of KERNELS lie compiled on disk, for this version of Python."""
     folders = {Path(compiled.stats.cache_path) for compiled in KERNELS}
-    return sum(1 for folder in folders for _ in folder.glob(f"*.py{sys.version_info[0]}{sys.version_info[1]}*.nbi"))
+    python = f"*.py{sys.version_info[0]}{sys.version_info[1]}*.nbi"
+    # The folders may hold kernels of scripts and benchmarks besides.
+    there = {file.name.split("-")[0] for folder in folders for file in folder.glob(python)}
+    return sum(f"{each.__module__.split('.')[-1]}.{each.__qualname__}" in there for each in KERNELS)
 
 
 def package_of(module: str) -> str:

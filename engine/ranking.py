@@ -39,7 +39,7 @@ pnl_margin = kernel(formulas.pnl_margin)
 entry_leverage = kernel(formulas.entry_leverage)
 
 SEAT_FIRST, SEAT_COUNT = range(2)
-USED, STALE = range(2)
+USED = 0
 HOLDING_COLUMNS = 7
 GATHER_BLOCK = 256
 
@@ -55,10 +55,8 @@ class Ranking(NamedTuple):
     """(A * M + 1,): score of each row of `holders`."""
     places: Table
     """(A * M,): row in `holders` of each position, any number for one in no seat: `seat_of` tells."""
-    stale: Table
-    """(A + 1,): accounts whose scores a rule of the user's own has to give anew."""
     counts: Table
-    """(2,): rows of `holders` used, accounts stale."""
+    """(1,): rows of `holders` used."""
 
 
 def allocate(traders: int, markets: int) -> Ranking:
@@ -69,8 +67,7 @@ def allocate(traders: int, markets: int) -> Ranking:
         holders=np.empty(rows + 1, dtype=np.int64),
         scores=np.empty(rows + 1, dtype=np.float64),
         places=np.empty(rows, dtype=np.int64),
-        stale=np.empty(traders + 1, dtype=np.int64),
-        counts=np.zeros(2, dtype=np.int64),
+        counts=np.zeros(1, dtype=np.int64),
     )
 
 
@@ -184,10 +181,12 @@ def seat_of(t: Tables, ranking: Ranking, account: int, market: int) -> int:
 
 @kernel
 def rescore(t: Tables, ranking: Ranking, account: int) -> None:
-    """Renew the scores of an account whose lots or money changed; what it no longer holds leaves its seat."""
+    """Renew the scores of an account whose lots or money changed; what it no longer holds leaves its seat.
+
+    The scores of a rule that is asked are left: it gives all of a seat anew at the next position.
+    """
     if account == t.venue[V_ACCOUNTS]:
         return  # the fund is no seat's holder: it comes last without a score
-    stale = False
     for market in range(t.venue[V_MARKETS]):
         position = account * t.venue[V_MARKETS] + market
         row = ranking.places[position]
@@ -196,13 +195,8 @@ def rescore(t: Tables, ranking: Ranking, account: int) -> None:
             continue
         if t.positions[position, P_LOTS] == 0:
             _remove(t, ranking, seat, row)
-        elif t.venue[V_ADL_RANK] == NONE:
-            stale = True
-        else:
+        elif t.venue[V_ADL_RANK] != NONE:
             renew(t, ranking, seat, row, score_of(t, account, market))
-    if stale:
-        ranking.stale[ranking.counts[STALE]] = account
-        ranking.counts[STALE] += 1
 
 
 @kernel

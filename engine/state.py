@@ -99,6 +99,11 @@ EVENTS_MIN = 65_536
 ROWS_AT_ONCE = 65_536  # of a table while it is hashed
 LONG_AGO = -(2**40)
 PRICE_TICKS_LIMIT = 32**4
+# What `_fill_marks` and `_fill_waterfall` take from the rules.
+RULE_SWITCHES = [
+    V_LEFTOVER, V_SEIZE_MARGIN, V_WAREHOUSE_LEVERAGE, V_ADL_TRIGGER, V_ADL_RANK, V_ADL_PRICE, V_ADL_CANCELS,
+    V_MARK_FIRST, V_MARK_SECOND, V_MARK_THIRD, V_COLLAR_PPM,
+]  # fmt: skip
 VALUE_MAX_ATOMS = 2**58  # leaves room for multiples of a requirement, and for money beside positions
 
 
@@ -321,11 +326,16 @@ def snapshot(t: Tables) -> dict[str, NDArray[np.int64]]:
 
 
 def restore(t: Tables, saved: dict[str, NDArray[np.int64]]) -> None:
-    """Put a snapshot back into tables of the same shape; raise ValueError if the shapes differ."""
+    """Put a snapshot back into tables of the same shape; raise ValueError if the shapes differ.
+
+    Which rules are asked stays as it was in `t`: a snapshot does not hold the rules.
+    """
     tables = t.as_dict()
     for name, array in tables.items():
         if saved[name].shape != array.shape:
             raise ValueError(f"snapshot does not fit: {name} has shape {saved[name].shape}, the venue {array.shape}")
+    switches = t.venue[RULE_SWITCHES].copy()
     used = {name: max(_in_use(tables, name), _in_use(saved, name)) for name in tables}
     for name, array in tables.items():
         array[: used[name]] = saved[name][: used[name]]
+    t.venue[RULE_SWITCHES] = switches

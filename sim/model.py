@@ -133,7 +133,7 @@ class MarketModel(mesa.Model):
         self._decide(wakers)
         self.calendar.put_back()
         lap("calendar")
-        self.arrived = self.gateway.collect(step)
+        self.arrived = self.gateway.collect(step).copy()
         lap("gateway")
         self.report = self._trade()
         self._remember()
@@ -232,7 +232,8 @@ class MarketModel(mesa.Model):
         for cohort, place, awake in zip(self.cohorts, self.directory.cohorts, wakers, strict=True):
             if len(awake):
                 try:
-                    wanted = cohort.decide(self.view, awake)
+                    # A cohort of the user's own may keep what it is given.
+                    wanted = cohort.decide(self.view, awake.copy())
                 except Exception as error:
                     error.add_note(f"raised by decide of cohort {cohort.name!r} in step {step}")
                     raise

@@ -26,8 +26,9 @@ class Profile:
         """Begin with nothing."""
         self.start()
 
-    def start(self) -> None:
-        """Start the clock, forgetting what was measured so far: the opening of a venue is no step."""
+    def start(self, event_bytes: int = 0) -> None:
+        """Start the clock, forgetting what was measured: the opening of a venue, with `event_bytes`, is no step."""
+        self._bytes_before = event_bytes
         self.seconds: dict[str, float] = {}
         self.steps = 0
         self.commands = 0
@@ -46,7 +47,7 @@ class Profile:
         self.steps += 1
         self.commands += report.commands
         self.rounds += report.rounds
-        self.event_bytes = event_bytes
+        self.event_bytes = event_bytes - self._bytes_before
         self.lap("record")
 
     def report(self) -> dict[str, Any]:

@@ -111,7 +111,7 @@ def _step_through(
     steps = model.scenario.steps
     every = max(1, steps // 100)
     if profile is not None:
-        profile.start()
+        profile.start(recorder.event_bytes)
     while model.running:
         model.step()
         recorder.after_step(model.report, model.arrived)

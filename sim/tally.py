@@ -93,7 +93,7 @@ class Tally:
         found = np.zeros(SIFT_COLUMNS, dtype=np.int64)
         sift_events(rows, self._fund, self._fund_balance, fund_rows, found)
         liquidated, deficits, warehouse, socialised, count, liquidations, adl = found.tolist()
-        return Sifted(fund_rows[:count], liquidated, deficits, warehouse, socialised, liquidations > 0, adl > 0)
+        return Sifted(fund_rows[:count].copy(), liquidated, deficits, warehouse, socialised, liquidations > 0, adl > 0)
 
     def after_step(self, commands: Integers, results: Integers) -> None:
         """Take the end of a step: the commands (n, COMMAND_COLUMNS) given to the venue and its answers (n,)."""

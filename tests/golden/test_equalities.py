@@ -9,10 +9,13 @@ from numpy.typing import NDArray
 from delever.engine.commands import C_ACCOUNT
 from delever.engine.events import E_KIND, E_STEP, Event
 from delever.engine.rules.io import load_rules, replace
+from delever.engine.rules.mark import Mark, MarkInputs
 from delever.engine.rules.presets import BINANCE_USDM, HYPERLIQUID, TEXTBOOK
 from delever.engine.rules.ruleset import RuleSet
 from delever.engine.tables import (
     M_COLLAR_LOW,
+    M_INDEX_TICKS,
+    M_MARK_TICKS,
     P_COST_ATOMS,
     P_LOTS,
     U_CREDITS_ATOMS,
@@ -190,6 +193,22 @@ def test_a_snapshot_does_not_fit_another_world(other: Callable[[], MarketModel],
     with pytest.raises(ValueError, match=f"another ({differs})"):
         stranger.restore(kept)
     assert state(stranger) == before
+
+
+def test_a_snapshot_leaves_the_rules_that_are_asked() -> None:
+    class Marks(Mark):
+        def mark_ticks(self, inputs: MarkInputs, price_max_ticks: int) -> int:
+            return inputs.index_ticks
+
+    asked = TEXTBOOK.model_copy(update={"mark": Marks(**TEXTBOOK.mark.model_dump())})
+    world = shock_world("fund_traders=0")
+    plain, own = (MarketModel(world, rules=rules, seed=1) for rules in (TEXTBOOK, asked))
+    for _ in range(100):
+        plain.step()
+    own.restore(plain.snapshot())
+    for _ in range(20):
+        own.step()
+        assert own.venue.tables.markets[0, M_MARK_TICKS] == own.venue.tables.markets[0, M_INDEX_TICKS]
 
 
 def test_what_was_collected_goes_back_with_the_rest() -> None:

@@ -55,6 +55,14 @@ class AskedDeleveraging(Deleveraging):
         return super().scores(holders)
 
 
+class LampDeleveraging(Deleveraging):
+    """What venues show their traders: in which fifth of all holders one stands; a score that depends on the others."""
+
+    def scores(self, holders: Holders) -> np.ndarray[Any, np.dtype[np.float64]]:
+        plain = super().scores(holders)
+        return np.floor(5.0 * np.searchsorted(np.sort(plain), plain) / len(plain))
+
+
 class AskedInsurance(Insurance):
     """The venue's own fund, by a method of the user's own."""
 
@@ -226,6 +234,23 @@ def test_a_rule_of_the_users_own_is_asked(seed: int) -> None:
     asked_digest, asked_events = played(seed, asked)
     np.testing.assert_array_equal(events, asked_events)
     assert digest == asked_digest
+
+
+def lamps(rules: RuleSet) -> RuleSet:
+    """Return the same rules with a rank by fifths."""
+    return rules.model_copy(update={"deleveraging": LampDeleveraging(**rules.deleveraging.model_dump())})
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(seed=st.integers(min_value=0, max_value=2**31))
+def test_a_rank_may_compare_all_holders(seed: int) -> None:
+    """R-W9: a rule of the user's own sees everybody it ranks, once for each deleveraged position."""
+    digest, events = played(seed, lamps)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(deleverage, "stage", stage_from_scratch)
+        expected, expected_events = played(seed, lamps)
+    np.testing.assert_array_equal(events, expected_events)
+    assert digest == expected
 
 
 @settings(max_examples=20, deadline=None, derandomize=True)

@@ -66,6 +66,17 @@ class Sloppy(Cohort):
         return [1, 2, 3]
 
 
+class Hoarder(Cohort):
+    """Buys, and keeps every array it was ever given."""
+
+    def prepare(self) -> None:
+        self.kept: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
+
+    def decide(self, view: View, wakers: NDArray[np.int64]) -> NDArray[np.int64]:
+        self.kept.append((wakers, wakers.copy()))
+        return self.market(wakers, 0, 1, 1)
+
+
 class Clumsy(Cohort):
     """Works out prices that are no numbers."""
 
@@ -229,6 +240,16 @@ def test_volatility_is_the_moving_average_of_absolute_changes() -> None:
     other.note(np.array([101_000]))
     assert history.volatility_ppm[0] == other.volatility_ppm[0]
     assert other.count == 401
+
+
+def test_what_a_cohort_or_a_script_keeps_stays_as_it_was() -> None:
+    model = MarketModel(shock_world(), rules=TEXTBOOK, cohorts=[(Hoarder, {"count": 50, "mean_interval_s": 10.0})])
+    arrived = []
+    for _ in range(30):
+        model.step()
+        arrived.append((model.arrived, model.arrived.copy()))
+    assert all(np.array_equal(kept, then) for kept, then in [*arrived, *model.cohorts[-1].kept])
+    assert len({tuple(kept) for kept, _ in model.cohorts[-1].kept}) > 5
 
 
 def test_an_error_in_decide_names_the_cohort_and_the_step() -> None:
