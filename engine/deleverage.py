@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from . import ranking as ranks
 from .book import cancel_all
@@ -79,20 +78,19 @@ def stage(venue: Venue, units: Table) -> None:
             _score_seat(venue, ranking, int(progress[D_SEAT]))
 
 
-def _scores(venue: Venue, market: int, holders: Table, first: int, count: int) -> NDArray[np.float64]:
-    """Ask the rule for the scores of rows of holders of a market."""
-    columns = np.zeros((count, HOLDING_COLUMNS), dtype=np.int64)
-    ranks.describe_rows(venue.tables, market, holders, first, columns)
-    scores = np.asarray(venue.rules.deleveraging.scores(Holders(*columns.T)), dtype=np.float64)
-    assert scores.shape == (count,) and not np.isnan(scores).any(), "a rank gives every holder a number"
-    return scores
-
-
 def _score_seat(venue: Venue, ranking: Ranking, seat: int) -> None:
-    """Let the rule score all holders of a seat."""
+    """Let the rule score all holders of a seat. It sees the fund too if that is one, though the fund comes last."""
+    t, market, side = venue.tables, seat // 2, 1 - 2 * (seat % 2)
     first, count = ranking.seats[seat].tolist()
-    ranking.scores[first : first + count] = _scores(venue, seat // 2, ranking.holders, first, count)
-    ranks.heapify(venue.tables, ranking, seat)
+    holders = ranking.holders[first : first + count]
+    if side * int(t.positions[venue.fund_unit * len(venue.markets) + market, P_LOTS]) > 0:
+        holders = np.append(holders, venue.fund_unit)
+    columns = np.zeros((len(holders), HOLDING_COLUMNS), dtype=np.int64)
+    ranks.describe_rows(t, market, holders, 0, columns)
+    scores = np.asarray(venue.rules.deleveraging.scores(Holders(*columns.T)), dtype=np.float64)
+    assert scores.shape == (len(holders),) and not np.isnan(scores).any(), "a rank gives every holder a number"
+    ranking.scores[first : first + count] = scores[:count]
+    ranks.heapify(t, ranking, seat)
 
 
 @kernel

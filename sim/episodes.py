@@ -30,8 +30,10 @@ from delever.engine.tables import NONE
 Integers = NDArray[np.int64]
 
 # As plain integers: an enum in a comparison of arrays is slow.
-LIQUIDATION = int(Event.LIQUIDATION)
-COVERS = (Code.DEFICIT, Code.SOCIALISED, Code.BAD_DEBT)
+LIQUIDATION, BANKRUPTCY, POST, CURED = (
+    int(kind) for kind in (Event.LIQUIDATION, Event.BANKRUPTCY, Event.POST, Event.CURED)
+)
+COVERS = np.array([Code.DEFICIT, Code.SOCIALISED, Code.BAD_DEBT], dtype=np.int64)
 
 # One row per liquidation: a unit from the first treatment until it is cured or gone.
 I_LIQUIDATION, I_PARENT, I_STEP, I_ACCOUNT, I_UNIT, I_EQUITY_ATOMS, I_DEFICIT_ATOMS, I_END_STEP = range(8)
@@ -45,7 +47,11 @@ J_BOOK_LOTS, J_BOOK_ATOMS, J_TAKEOVER_LOTS, J_TAKEOVER_ATOMS, J_ADL_LOTS, J_ADL_
 PART_COLUMNS = 12
 PART = (E_CAUSE, E_MARKET, E_LOTS, E_CODE, E_PRICE_TICKS, E_AMOUNT_ATOMS)
 """Columns of an event BANKRUPTCY that are the first columns of its row."""
-CLOSINGS = ((Event.FILL, J_BOOK_LOTS), (Event.TAKEOVER, J_TAKEOVER_LOTS), (Event.ADL, J_ADL_LOTS))
+CLOSINGS = (
+    (int(Event.FILL), J_BOOK_LOTS),
+    (int(Event.TAKEOVER), J_TAKEOVER_LOTS),
+    (int(Event.ADL), J_ADL_LOTS),
+)
 """Ways out and the column of their lots; that of the value follows."""
 MARKET_BITS = 16
 
@@ -96,11 +102,12 @@ class Episodes:
         kinds = rows[:, E_KIND]
         if len(self._open.episodes) == 0 and not (kinds == LIQUIDATION).any():
             return
-        self._begin(rows[kinds == Event.LIQUIDATION], rows[kinds == Event.BANKRUPTCY])
+        self._begin(rows[kinds == LIQUIDATION], rows[kinds == BANKRUPTCY])
         for kind, column in CLOSINGS:
             self._close(column, rows[(kinds == kind) & (rows[:, E_CAUSE] > 0)])
-        self._cover(rows[(kinds == Event.POST) & np.isin(rows[:, E_CODE], COVERS)])
-        cured = rows[kinds == Event.CURED]
+        posts = rows[kinds == POST]
+        self._cover(posts[np.isin(posts[:, E_CODE], COVERS)])
+        cured = rows[kinds == CURED]
         found, place = _find(self._open.episodes[:, I_LIQUIDATION], cured[:, E_CAUSE])
         self._open.episodes[place, I_END_STEP] = cured[found, E_STEP]
         self._has_ended |= len(place) > 0
@@ -135,6 +142,8 @@ class Episodes:
 
     def _close(self, column: int, rows: Integers) -> None:
         """Add up what was closed in one way."""
+        if len(rows) == 0:
+            return
         parts = self._open.parts
         keys = (parts[:, J_LIQUIDATION] << MARKET_BITS) + parts[:, J_MARKET]
         found, place = _find(keys, (rows[:, E_CAUSE] << MARKET_BITS) + rows[:, E_MARKET])
@@ -143,6 +152,8 @@ class Episodes:
 
     def _cover(self, rows: Integers) -> None:
         """Add up deficits: by liquidation, or after its end, which comes before loss sharing, by unit."""
+        if len(rows) == 0:
+            return
         episodes = self._open.episodes
         named = rows[:, E_CAUSE] > 0
         for column, cause, told in (

@@ -201,7 +201,7 @@ def test_a_snapshot_leaves_the_rules_that_are_asked() -> None:
             return inputs.index_ticks
 
     asked = TEXTBOOK.model_copy(update={"mark": Marks(**TEXTBOOK.mark.model_dump())})
-    world = shock_world("fund_traders=0")
+    world = shock_world().replaced({"fund_traders": None})
     plain, own = (MarketModel(world, rules=rules, seed=1) for rules in (TEXTBOOK, asked))
     for _ in range(100):
         plain.step()
