@@ -50,6 +50,7 @@ def bench(only: Sequence[str], runs: int, scale: float, file: Path | None, markd
 def _must_be_writable(file: Path) -> None:
     """Find out before the first round, not after the last, whether the figures can be written; raises UserError."""
     try:
+        file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("a", encoding="utf-8"):
             pass
     except OSError as error:

@@ -210,6 +210,15 @@ def test_the_command_writes_rows_and_a_table(tmp_path: Path, capsys: pytest.Capt
     assert [line.split()[0] for line in printed[:3]] == ["benchmark", "book", "help"]
 
 
+def test_figures_that_cannot_be_written_are_known_before_anything_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bench", "--only", "help", "--runs", "1", "--json", str(tmp_path)]) == 2
+    told = capsys.readouterr()
+    assert "Choose another file with --json" in told.err
+    assert "run 1 of 1" not in told.out + told.err
+
+
 def test_the_table_can_be_markdown(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "--only", "help", "--runs", "1", "--scale", str(TINY), "--markdown"]) == 0
     first, _, heading, line, row = capsys.readouterr().out.splitlines()
