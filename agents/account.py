@@ -7,10 +7,8 @@ from delever.engine.ledger import balance_atoms
 from delever.engine.margin import exposure_lots, maintenance_atoms, tier_of, unrealised_atoms
 from delever.engine.tables import (
     FLAG_NOTICE,
-    M_BEST_ASK,
     M_MARK_TICKS,
     M_MULTIPLIER_ATOMS,
-    M_PRICE_MAX_TICKS,
     NONE,
     P_ASKS_LOTS,
     P_BIDS_LOTS,
@@ -42,13 +40,6 @@ def position_row(t: Tables, account: int, market: int) -> int:
 def lot_atoms(t: Tables, market: int) -> int:
     """Return the value of one lot at the mark."""
     return t.markets[market, M_MULTIPLIER_ATOMS] * t.markets[market, M_MARK_TICKS]
-
-
-@kernel
-def best_ask_ticks(t: Tables, market: int) -> int:
-    """Return the best ask, 0 if nothing is offered."""
-    ask = t.markets[market, M_BEST_ASK]
-    return ask if ask < t.markets[market, M_PRICE_MAX_TICKS] else 0
 
 
 @kernel

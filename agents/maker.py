@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
+from delever.engine.book import best_ask_ticks
 from delever.engine.commands import C_LOTS, FLAG_POST_ONLY, FLAG_REDUCE_ONLY
 from delever.engine.kernel import kernel
 from delever.engine.tables import (
@@ -31,7 +32,6 @@ from delever.engine.tables import (
 
 from .account import (
     account_equity_atoms,
-    best_ask_ticks,
     is_called,
     is_liquidated,
     largest_lots,

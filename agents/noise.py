@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
+from delever.engine.book import best_ask_ticks
 from delever.engine.kernel import kernel
 from delever.engine.tables import (
     A_ORDERS,
@@ -16,7 +17,7 @@ from delever.engine.tables import (
     Tables,
 )
 
-from .account import account_equity_atoms, best_ask_ticks, largest_lots, lot_atoms, position_row, room_lots
+from .account import account_equity_atoms, largest_lots, lot_atoms, position_row, room_lots
 from .cohort import Cohort, Commands, Floats
 from .draw_kernels import DRAW_STRIDE, Words, pick_market, trader_word, uniform_of
 from .draws import Stream

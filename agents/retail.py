@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
+from delever.engine.book import best_ask_ticks
 from delever.engine.commands import FLAG_REDUCE_ONLY, Kind
 from delever.engine.kernel import kernel
 from delever.engine.rules.base import PPM
@@ -37,7 +38,6 @@ from .account import (
     account_equity_atoms,
     account_free_atoms,
     account_maintenance_atoms,
-    best_ask_ticks,
     is_called,
     largest_lots,
     lot_atoms,

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field, model_validator
 
+from delever.engine.book import best_ask_ticks
 from delever.engine.kernel import kernel
 from delever.engine.tables import M_BEST_BID, M_MARK_TICKS, P_LOTS, Table, Tables
 
-from .account import best_ask_ticks, is_called, largest_lots, mark_before_ticks, position_row
+from .account import is_called, largest_lots, mark_before_ticks, position_row
 from .cohort import Cohort, Commands, Floats
 from .draw_kernels import Words, pick_market
 from .elementary import exp, log

@@ -59,6 +59,13 @@ CANCEL = int(Event.CANCEL)
 
 
 @kernel
+def best_ask_ticks(t: Tables, market: int) -> int:
+    """Return the best ask, 0 if nothing is offered."""
+    ask = t.markets[market, M_BEST_ASK]
+    return ask if ask < t.markets[market, M_PRICE_MAX_TICKS] else 0
+
+
+@kernel
 def take_row(
     t: Tables,
     account: int,

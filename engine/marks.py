@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from . import formulas
+from .book import best_ask_ticks
 from .events import Event, has_room, record
 from .kernel import kernel
 from .tables import (
     M_BASIS_MICROTICKS,
-    M_BEST_ASK,
     M_BEST_BID,
     M_COLLAR_HIGH,
     M_COLLAR_LOW,
@@ -61,12 +61,11 @@ def renew_marks(t: Tables, market: int) -> int:
 def _component(t: Tables, market: int, code: int) -> int:
     """Return one price component of a market."""
     markets = t.markets
-    ask = markets[market, M_BEST_ASK]
     return mark_component_ticks(
         code,
         markets[market, M_LAST_TICKS],
         markets[market, M_BEST_BID],
-        ask if ask < markets[market, M_PRICE_MAX_TICKS] else 0,
+        best_ask_ticks(t, market),
         markets[market, M_INDEX_TICKS],
         markets[market, M_BASIS_MICROTICKS],
     )
