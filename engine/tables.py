@@ -118,7 +118,7 @@ M_FORCED_ATOMS = 26
 M_MARK_SEEN_TICKS = 27  # distress: mark at the last look
 M_WAIT_MARK_TICKS = 28  # book: mark when waiting orders were last collected
 M_SUM_COST_ATOMS = 29  # positions: sum of cost over all positions (control total of I3)
-MARKET_COLUMNS = 30
+MARKET_COLUMNS = 100
 
 # tiers: rows of all markets, one after another (R-A1).
 TIER_FLOOR_ATOMS = 0
@@ -175,7 +175,7 @@ V_MARK_SECOND = 43
 V_MARK_THIRD = 44
 V_COLLAR_PPM = 45  # fixed
 V_CALLED = 46  # distress: units on which a margin call stands
-VENUE_COLUMNS = 47
+VENUE_COLUMNS = 200
 
 # Values of V_LEFTOVER, V_ADL_TRIGGER, V_ADL_RANK and V_ADL_PRICE: a rule's words in the order given here.
 LEFTOVERS = ("retry", "fund", "backstop")

@@ -10,7 +10,7 @@ from .ruleset import RuleSet
 from .sources import Source
 from .textbook import TEXTBOOK
 
-__all__ = ["BINANCE_USDM", "HYPERLIQUID", "PRESETS", "SOURCES", "TEXTBOOK", "sources_of"]
+__all__ = ["BINANCE_USDM", "HYPERLIQUID", "PRESETS", "SOURCES", "TEXTBOOK", "sourced", "sources_of"]
 
 PRESETS: dict[str, RuleSet] = {rules.name: rules for rules in (TEXTBOOK, HYPERLIQUID, BINANCE_USDM)}
 
@@ -23,6 +23,11 @@ SOURCES: dict[str, dict[str, Source]] = {
 assert PRESETS.keys() == SOURCES.keys(), "every preset has its sources"
 
 
+def sourced(rules: RuleSet) -> set[str]:
+    """Return the paths of all fields that need a source: what a rule set leaves out (None) has no number to cite."""
+    return {path for path, value in fields(rules).items() if value is not None}
+
+
 def sources_of(rules: RuleSet) -> dict[str, Source]:
     """Return the sources of a preset, or of a reform of one for the fields the reform left alone.
 
@@ -32,5 +37,5 @@ def sources_of(rules: RuleSet) -> dict[str, Source]:
     if preset not in PRESETS:
         return {}
     before, now = fields(PRESETS[preset]), fields(rules)
-    assert before.keys() == SOURCES[preset].keys(), "a source for every field, a field for every source"
+    assert sourced(PRESETS[preset]) == SOURCES[preset].keys(), "a source for every field, a field for every source"
     return {path: source for path, source in SOURCES[preset].items() if now.get(path) == before[path]}

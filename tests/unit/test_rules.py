@@ -33,6 +33,7 @@ from delever.engine.rules.presets import (
     PRESETS,
     SOURCES,
     TEXTBOOK,
+    sourced,
     sources_of,
 )
 from delever.engine.rules.ruleset import RuleSet
@@ -77,7 +78,7 @@ def test_presets_are_called_what_they_are() -> None:
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_field_of_a_preset_has_a_source_and_is_written_out(name: str) -> None:
-    assert SOURCES[name].keys() == fields(PRESETS[name]).keys()
+    assert SOURCES[name].keys() == sourced(PRESETS[name])
     for model in models_in(PRESETS[name]):
         assert model.model_fields_set == set(type(model).model_fields), f"{type(model).__name__} uses defaults"
 

@@ -1,0 +1,41 @@
+"""Rule sets drawn over all axes: what `random_rules` draws, and on top of it what later axes added.
+
+Each axis adds one function to `WIDENINGS`. It may change any part of a drawn rule set, with the generator given. An axis
+that the reference venue does not know adds a function to `NARROWINGS` that returns the rule set without it: such a world
+still has to keep all laws, with commands drawn from a reference venue under the narrower rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from random import Random
+from typing import Any
+
+from .workload import random_rules
+
+Rules = dict[str, Any]
+
+WIDENINGS: list[Callable[[Random, Rules], None]] = []
+NARROWINGS: list[Callable[[Rules], None]] = []
+
+
+def wide_rules(seed: int) -> Rules:
+    """Return a rule set as a nested dict that RuleSet accepts, drawn over all axes there are.
+
+    Every axis beyond those of `random_rules` has its own generator, so that a new axis moves no other draw.
+    """
+    rules = random_rules(seed)
+    for widen in WIDENINGS:
+        rng = Random(f"{widen.__name__} {seed}")
+        if rng.random() < 0.5:
+            widen(rng, rules)
+    return rules
+
+
+def known(rules: Rules) -> Rules:
+    """Return the rule set as far as the reference venue knows it; `rules` stays as it is."""
+    narrow = deepcopy(rules)
+    for remove in NARROWINGS:
+        remove(narrow)
+    return narrow
