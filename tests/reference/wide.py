@@ -1,8 +1,8 @@
 """Rule sets drawn over all axes: what `random_rules` draws, and on top of it what later axes added.
 
-Each axis adds one function to `WIDENINGS`. It may change any part of a drawn rule set, with the generator given. An axis
-that the reference venue does not know adds a function to `NARROWINGS` that returns the rule set without it: such a world
-still has to keep all laws, with commands drawn from a reference venue under the narrower rules.
+Each axis adds one function to `WIDENINGS`. It may change any part of a drawn rule set, with the generator given. An
+axis that the reference venue does not know adds a function to `NARROWINGS` that takes it out of a rule set again: such
+a world still has to keep all laws, with commands drawn from a reference venue under the narrower rules.
 """
 
 from __future__ import annotations
