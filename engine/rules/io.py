@@ -9,20 +9,19 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from types import NoneType
+from typing import Any, get_args
 
 import tomli_w
 from pydantic import BaseModel, ValidationError
 
+from .base import NONE
 from .flat import Plain, fields, plain
 from .messages import at_line, did_you_mean, explain, line_numbers
 from .presets import PRESETS
 from .ruleset import RuleSet
 
 ABSENT = "(absent)"
-
-NONE = "none"
-"""How `charges.funding`, the only rule that may be left out, is switched off in TOML, which has no null."""
 
 
 class RuleError(ValueError):
@@ -80,12 +79,33 @@ def from_toml(text: str, source: str) -> RuleSet:
 
 def to_toml(rules: RuleSet) -> str:
     """Return the rule set as TOML, every field written out; `from_toml` gives back an equal one."""
-    data: dict[str, Any] = plain(rules)
-    if data["charges"]["funding"] is None:
-        data["charges"]["funding"] = NONE
-    text = tomli_w.dumps(data)
+    text = tomli_w.dumps(_with_words(plain(rules)))
     assert from_toml(text, rules.name) == rules, "what is written reads back as it was"
     return text
+
+
+def _with_words(value: Any) -> Any:
+    """Return plain values with the word for nothing in place of None."""
+    if isinstance(value, dict):
+        return {key: _with_words(below) for key, below in value.items()}
+    if isinstance(value, list):
+        return [_with_words(item) for item in value]
+    return NONE if value is None else value
+
+
+def _without_words(data: Mapping[str, Any], rule: type[BaseModel]) -> dict[str, Any]:
+    """Return plain values of a rule with None for the word for nothing, wherever a rule may be left out."""
+    found = dict(data)
+    for key, value in data.items():
+        field = rule.model_fields.get(key)
+        kinds = () if field is None else (field.annotation, *get_args(field.annotation))
+        below = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+        if value == NONE and NoneType in kinds:
+            found[key] = None
+        elif isinstance(value, dict):
+            for kind in below:
+                found[key] = _without_words(found[key], kind)
+    return found
 
 
 def replace(base: RuleSet, changes: Mapping[str, object], name: str = "") -> RuleSet:
@@ -130,9 +150,10 @@ def schema() -> dict[str, Any]:
         "enum": list(PRESETS),
         "type": "string",
     }
-    funding = described["$defs"]["Charges"]["properties"]["funding"]
-    assert {"type": "null"} in funding["anyOf"], "funding can be left out"
-    funding["anyOf"] = [{"const": NONE} if kind == {"type": "null"} else kind for kind in funding["anyOf"]]
+    for definition in described["$defs"].values():
+        for entry in definition.get("properties", {}).values():
+            if {"type": "null"} in entry.get("anyOf", []):
+                entry["anyOf"] = [{"const": NONE} if kind == {"type": "null"} else kind for kind in entry["anyOf"]]
     return described
 
 
@@ -186,9 +207,7 @@ def _preset_or_file(name: str) -> RuleSet:
 
 def _validate(data: dict[str, Any], source: str, text: str = "") -> RuleSet:
     """Return the rule set of plain data; strict, as JSON, so that 5.0, "5" and true are no whole numbers."""
-    charges = data.get("charges")
-    if isinstance(charges, dict) and charges.get("funding") == NONE:
-        data = {**data, "charges": {**charges, "funding": None}}
+    data = _without_words(data, RuleSet)
     try:
         return RuleSet.model_validate_json(json.dumps(data, default=_jsonable), strict=True)
     except ValidationError as error:
