@@ -21,8 +21,8 @@ First steps:
     delever run flash-shock --rules textbook
     delever compare flash-shock --rules hyperliquid --rules binance-usdm --seeds 8
 
-Exit codes: 0 done; 1 an audit found a broken row, or a law was broken in a run; 2 something you can put right (the
-message says what); 130 interrupted with Ctrl-C, and what was computed is kept."""
+Exit codes: 0 done; 1 an audit found a broken row, a worked example failed, or a law was broken in a run; 2 something
+you can put right (the message says what); 130 interrupted with Ctrl-C, and what was computed is kept."""
 
 app = App(
     name="delever",
@@ -212,6 +212,33 @@ def report(folder: Annotated[Path, Parameter(help="Folder of a run, finished or 
 
     RunFolder(folder)
     print(f"Report: {write_report(folder)}")
+
+
+@app.command
+def verify(
+    paths: Annotated[list[Path], Parameter(help="Files of cases, or folders with such files.")],
+    /,
+    *,
+    as_json: AsJson = False,
+    verbose: Annotated[
+        bool, Parameter(negative=(), show_default=False, help="Also name the cases that came out as published.")
+    ] = False,
+) -> int:
+    """Play published worked examples on the engine and compare what comes out.
+
+    Each case describes an account, a book or a fund at a venue and what the venue says happens. It is built under the
+    venue's rules, the engine acts, and the result is compared within the case's tolerance. Prints each failure with
+    what was expected and what came out, each unsupported case with what is missing, and the counts; the exit code is 1
+    if a case failed. docs/verify.md says what a file of cases looks like.
+
+    For example:
+
+        delever verify tests/cases
+        delever verify tests/cases/bybit.json --verbose
+    """
+    from .verify.command import verify as play
+
+    return 0 if play(paths, as_json=as_json, verbose=verbose) else EXIT_FOUND
 
 
 @app.command

@@ -1,7 +1,7 @@
 """What a user can put right is one message and exit code 2, never a traceback.
 
-Exit codes: 0 done, 1 an audit found a broken row or a run broke a law, 2 something the user can put right, 130
-interrupted with Ctrl-C.
+Exit codes: 0 done, 1 an audit found a broken row, a worked example failed or a run broke a law,
+2 something the user can put right, 130 interrupted with Ctrl-C.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Published worked examples, played by the engine."""

@@ -1,0 +1,14 @@
+"""All worked examples that can be played."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from . import liquidation_prices
+from .examples import Example
+
+MODULES: tuple[ModuleType, ...] = (liquidation_prices,)
+
+EXAMPLES: list[Example] = [
+    found for module in MODULES for thing in vars(module).values() for found in getattr(thing, "examples", [])
+]

@@ -1,0 +1,77 @@
+"""Which function plays which worked example: found by kind, venue and the names of what a case gives and asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from .cases import Case
+
+
+class Situation:
+    """What a case gives, as attributes; not what its source says comes out."""
+
+    def __init__(self, case: Case) -> None:
+        self.venue = case.venue
+        self.given = case.inputs
+
+    def __getattr__(self, name: str) -> Any:
+        """Return an input by name."""
+        try:
+            return self.given[name]
+        except KeyError:
+            raise AttributeError(f"the case does not give {name}") from None
+
+    def get(self, name: str, otherwise: Any) -> Any:
+        """Return an input, or something else if the case does not give it."""
+        return self.given.get(name, otherwise)
+
+
+Play = Callable[[Situation], dict[str, Any]]
+
+
+class Unsupported(Exception):
+    """A case that the engine cannot play; the message names what is missing."""
+
+
+class Example(NamedTuple):
+    """A kind of worked example: what a case must give (`needs`) and may ask (`answers`), and who plays it."""
+
+    kind: str
+    venues: tuple[str, ...]
+    needs: frozenset[str]
+    answers: frozenset[str]
+    play: Play
+
+    def fits(self, case: Case) -> bool:
+        """Say whether this is how a case is played; `venues` are beginnings of names, none means any."""
+        of_venue = not self.venues or case.venue.startswith(self.venues)
+        return (
+            case.kind == self.kind
+            and of_venue
+            and self.needs <= case.inputs.keys()
+            and case.expected.keys() <= self.answers
+        )
+
+
+def example(kind: str, *venues: str, needs: str, answers: str) -> Callable[[Play], Play]:
+    """Mark a function as the one that plays such cases; `needs` and `answers` are names with spaces between."""
+
+    def mark(play: Play) -> Play:
+        found = Example(kind, venues, frozenset(needs.split()), frozenset(answers.split()), play)
+        play.examples = [*getattr(play, "examples", []), found]  # type: ignore[attr-defined]
+        return play
+
+    return mark
+
+
+def find(case: Case, known: list[Example]) -> Example:
+    """Return the example that fits a case and needs most of what it gives; raises Unsupported if there is none."""
+    fitting = [candidate for candidate in known if candidate.fits(case)]
+    if fitting:
+        return max(fitting, key=lambda candidate: (len(candidate.needs), bool(candidate.venues)))
+    same_kind = [candidate for candidate in known if candidate.kind == case.kind]
+    if not same_kind:
+        raise Unsupported(f"examples of kind {case.kind!r} are not played")
+    given, asked = ", ".join(sorted(case.inputs)), ", ".join(sorted(case.expected))
+    raise Unsupported(f"no example of kind {case.kind!r} takes {given} of {case.venue} and gives {asked}")
