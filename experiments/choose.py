@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 from delever.engine.rules.io import RuleError, load_rules
+from delever.engine.rules.presets import PRESETS
 from delever.engine.rules.ruleset import RuleSet
 from delever.sim.index import index_ticks
 from delever.sim.paths import PriceFileError
 from delever.sim.scenario import Scenario, ScenarioError, apply_sets, load_scenario, with_index
 
 from .errors import UserError, at_least
+
+ALL = "all"
+"""What stands for every preset where rule sets are listed."""
 
 
 class Wanted(NamedTuple):
@@ -48,6 +52,7 @@ def choose(
     """
     if symbol is not None and index is None:
         raise UserError("--symbol picks a symbol from a price file: give the file with --index")
+    rules = [name for spec in rules for name in (PRESETS if spec == ALL else [spec])]
     twice = sorted({spec for spec in rules if rules.count(spec) > 1})
     if twice:
         raise UserError(f"--rules {twice[0]} is given twice; each rule set once")

@@ -48,7 +48,7 @@ RulesList = Annotated[
         name="--rules",
         negative=(),
         help="Preset or TOML file, with changes after commas: hyperliquid,liquidation.act=false. Once for each rule "
-        "set; the first is what the others are compared with.",
+        "set; the first is what the others are compared with; all means every preset.",
     ),
 ]
 Sets = Annotated[

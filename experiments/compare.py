@@ -10,15 +10,32 @@ from typing import Any
 
 import pandas as pd
 from pydantic import BaseModel
+from rich import box
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 
+from .bearers import as_json as bearers_as_json
+from .bearers import bearers_figure, print_bearers, who_bears
 from .errors import UserError, describe_os_error
 from .paired import METHOD, Row
 from .paired import compare as compare_runs
 from .runner import Finished, Progress, Simulate, Task, run_all, task
 from .summary import flat
-from .words import MEASURES, letters, measure_words, written
+from .words import MEASURES, count_of, letters, measure_words, written
+
+MANY = 6
+"""With more rule sets than this, a block of lines for each measure can no longer be read."""
+
+MAIN = {
+    "max_drawdown": "deepest fall",
+    "liquidations": "liquidations",
+    "liquidated_notional": "value liquidated",
+    "forced_share": "forced share",
+    "insurance_fund_min": "fund at its lowest",
+    "adl_notional": "value closed by ADL",
+    "conservation_error": "conservation error",
+}
 
 WIDTHS = (10, 21, 12, 24)
 NOT_MEASURED = ("rules", "seed", "digest", "scenario", "events_chain")
@@ -47,6 +64,7 @@ def run_comparison(
     runs = table_of(tasks, finished)
     rows = compare_runs(runs, measures_in(runs))
     summary = as_json(scenario, [label for label, _ in rules], seeds, finished, rows, folder)
+    summary["losses"] = bearers_as_json(who_bears(runs))
     _store(folder, runs, summary)
     return runs, summary
 
@@ -123,6 +141,8 @@ def _store(folder: Path, runs: pd.DataFrame, summary: dict[str, Any]) -> None:
         os.replace(part, folder / "comparison.json")
         save(comparison_figure(runs), part)
         os.replace(part, folder / "figures" / "comparison.png")
+        save(bearers_figure(who_bears(runs)), part)
+        os.replace(part, folder / "figures" / "who_bears_the_loss.png")
     except OSError as error:
         raise UserError(f"{describe_os_error(error)} The runs themselves are kept in {folder}.") from None
 
@@ -130,6 +150,9 @@ def _store(folder: Path, runs: pd.DataFrame, summary: dict[str, Any]) -> None:
 def print_comparison(summary: dict[str, Any], console: Console) -> None:
     """Print each measure per rule set, with paired differences against the first; fits into 80 columns."""
     labels, seeds = summary["rules"], summary["seeds"]
+    if len(labels) > MANY:
+        _print_many(summary, console)
+        return
     seeds_words = f"seed {seeds[0]}" if len(seeds) == 1 else f"{len(seeds)} seeds, {seeds[0]} to {seeds[-1]}"
     names = letters(len(labels))
     lines = [f"\n[bold]{summary['scenario']}[/bold], {seeds_words}"]
@@ -150,8 +173,34 @@ def print_comparison(summary: dict[str, Any], console: Console) -> None:
     for failed in summary["failed"]:
         lines.append(f"[red]failed[/red]: {escape(failed['rules'])}, seed {failed['seed']}: {escape(failed['reason'])}")
     lines.append(f"Every run is in {summary['out']}/runs.parquet, the figure in figures/comparison.png.")
-    for line in lines:
+    for line in lines[:-1]:
         console.print(line, highlight=False, soft_wrap=True)
+    print_bearers(summary["losses"], console)
+    console.print(lines[-1], highlight=False, soft_wrap=True)
+
+
+def _print_many(summary: dict[str, Any], console: Console) -> None:
+    """Print many rule sets as one table with a row each: medians of the main measures, then who bears the loss."""
+    labels, seeds = summary["rules"], summary["seeds"]
+    console.print(f"\n[bold]{summary['scenario']}[/bold], {count_of(len(seeds), 'seed')} from {seeds[0]}: medians")
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    table.add_column("rules", overflow="fold")
+    measures = [name for name in MAIN if name in summary["measures"]]
+    for name in measures:
+        table.add_column(MAIN[name], justify="right")
+    for label in labels:
+        entries = [summary["measures"][name][label]["median"] for name in measures]
+        table.add_row(label, *(written(name, value, brief=True) for name, value in zip(measures, entries, strict=True)))
+    console.print(table)
+    print_bearers(summary["losses"], console)
+    for failed in summary["failed"]:
+        console.print(f"failed: {escape(failed['rules'])}, seed {failed['seed']}: {escape(failed['reason'])}")
+    console.print(
+        f"Every run and measure is in {summary['out']}/runs.parquet, paired differences in comparison.json, the figure "
+        "of losses in figures/who_bears_the_loss.png.",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def _aligned(letter: str, *cells: str) -> str:

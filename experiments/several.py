@@ -10,7 +10,7 @@ from rich.console import Console
 
 from delever.sim.run import simulate
 
-from .choose import check_paths, choose, folder_name, mistakes_of_users
+from .choose import ALL, check_paths, choose, folder_name, mistakes_of_users
 from .compare import print_comparison, run_comparison
 from .errors import UserError, at_least, writable_folder
 from .single import progress_bar
@@ -39,13 +39,13 @@ def compare_many(
     at_least("--jobs", jobs, 1)
     if first_seed + seeds - 1 > SEED_MAX:
         raise UserError(f"the last seed must be at most 2^63 - 1 (got {first_seed + seeds - 1})")
-    if len(rules) < 2:
+    if len(rules) < 2 and rules != [ALL]:
         raise UserError("compare needs at least two rule sets: --rules A --rules B")
     wanted = choose(scenario, rules, traders=traders, index=index, symbol=symbol, sets=sets)
     folder = writable_folder(out or Path("results") / folder_name(wanted.scenario, "compare"))
     check_paths(wanted.scenario, first_seed)
     numbers = range(first_seed, first_seed + seeds)
-    jobs = min(jobs, os.cpu_count() or 1, seeds * len(rules))
+    jobs = min(jobs, os.cpu_count() or 1, seeds * len(wanted.rules))
     with mistakes_of_users(), progress_bar("runs") as moved, told_when_compiling():
         if jobs > 1:
             compile_before_workers()

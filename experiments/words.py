@@ -15,6 +15,15 @@ LAYER_NAMES = {
     "bad_debt": "nobody: the venue's bad debt",
 }
 
+LAYER_WORDS = {
+    "own_margin": "own margin",
+    "fund": "fund",
+    "backstop": "backstop",
+    "adl": "ADL",
+    "socialised": "socialised",
+    "bad_debt": "bad debt",
+}
+
 CODE_NAMES = {
     "DEPOSIT": "deposit",
     "REALISED": "profit and loss on positions taken over",

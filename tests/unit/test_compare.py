@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from rich.console import Console
 
 from delever.engine.rules.io import load_rules
+from delever.experiments.bearers import who_bears
 from delever.experiments.compare import measures_in, print_comparison, run_comparison
 from delever.experiments.errors import Interrupted, UserError
 from delever.experiments.paired import compare, paired_difference, spread
@@ -215,3 +216,16 @@ def test_summaries_are_found_by_label_and_seed(world: World, tmp_path: Path) -> 
     assert {key: summary["seed"] for key, summary in finished.summaries.items()} == {
         ("a", 0): 0, ("b", 0): 0, ("a", 1): 1, ("b", 1): 1,
     }  # fmt: skip
+
+
+def test_who_bears_the_loss_is_the_mean_by_layer_over_the_seeds_all_rules_have() -> None:
+    """A layer that gained stays negative and is no loss; a seed that one rule set lacks is left out."""
+    rows = [("a", 0, 10.0, 4.0), ("a", 1, 30.0, 0.0), ("a", 2, 99.0, 99.0), ("b", 0, 1.0, -6.0), ("b", 1, 3.0, 2.0)]
+    runs = pd.DataFrame(rows, columns=["rules", "seed", "waterfall.own_margin", "waterfall.fund"])
+    losses = who_bears(runs)
+    assert losses.index.tolist() == ["a", "b"]
+    assert losses[["own_margin", "fund", "total"]].to_numpy().tolist() == [[20.0, 2.0, 22.0], [2.0, -2.0, 2.0]]
+
+
+def test_runs_without_layers_bear_nothing() -> None:
+    assert who_bears(pd.DataFrame({"rules": ["a"], "seed": [0]})).empty
