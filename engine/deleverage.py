@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from . import ranking as ranks
+from .adl_terms import KEEP, PRICE, may_be_counterparty, may_deleverage, take_terms
 from .book import cancel_all
-from .contract import bankruptcy_ticks
 from .events import Event, has_room
 from .kernel import kernel
-from .margin import equity_atoms, in_unit, open_positions, owner_of, position_equity_atoms
+from .margin import owner_of
 from .positions import release_flat_pocket
 from .ranking import (
     HOLDING_COLUMNS,
@@ -19,35 +19,28 @@ from .ranking import (
     SEAT_FIRST,
     Ranking,
     gather,
+    has_next,
+    pass_over,
     rescore,
     seat_against,
+    take_back,
 )
 from .rounds import ASK, DONE, FULL
 from .rules.deleveraging import Holders
 from .tables import (
-    AT_BANKRUPTCY,
-    AT_MARK,
-    EQUITY_BELOW_ZERO,
-    FLAG_REFUSED,
     FUND,
-    M_MARK_BEFORE_TICKS,
-    M_MARK_TICKS,
-    NO_ADL,
     NONE,
     P_LOTS,
-    U_FLAGS,
     U_LIQUIDATION,
     V_ACCOUNTS,
     V_ADL_CANCELS,
-    V_ADL_PRICE,
+    V_ADL_FILTERS,
     V_ADL_RANK,
-    V_ADL_TRIGGER,
-    V_FUND_FLOOR_ATOMS,
     V_MARKETS,
     Table,
     Tables,
 )
-from .transfer import fund_room_atoms, transfer
+from .transfer import transfer
 
 if TYPE_CHECKING:
     from .venue import Venue
@@ -63,9 +56,9 @@ D_UNIT, D_MARKET, D_SEAT = range(3)
 def stage(venue: Venue, units: Table) -> None:
     """Deleverage the treated units the rule names, in order, and last the fund if it is in distress (R-W9, R-W10)."""
     t = venue.tables
-    if t.venue[V_ADL_TRIGGER] == NO_ADL:
+    if not may_deleverage(t):
         return
-    prices = np.zeros(len(venue.markets), dtype=np.int64)
+    prices = np.zeros((2, len(venue.markets)), dtype=np.int64)
     progress = np.array([0, NONE, NONE])
     ranking = NOBODY
     while (status := deleverage(t, units, prices, progress, ranking)) != DONE:
@@ -104,15 +97,14 @@ def deleverage(t: Tables, units: Table, prices: Table, progress: Table, ranking:
     while progress[D_UNIT] <= n:
         unit = t.venue[V_ACCOUNTS] + FUND if progress[D_UNIT] == n else units[progress[D_UNIT]]
         if progress[D_MARKET] == NONE:
-            if not _is_deleveraged(t, unit):
+            if not take_terms(t, unit, prices):
                 progress[D_UNIT] += 1
                 continue
-            _take_prices(t, unit, prices)
             progress[D_MARKET] = 0
         while progress[D_MARKET] < t.venue[V_MARKETS]:
             market = progress[D_MARKET]
-            if prices[market] != 0:
-                status = _close_position(t, unit, market, prices[market], progress, ranking)
+            if prices[PRICE, market] != 0:
+                status = _close_position(t, unit, market, prices, progress, ranking)
                 if status != DONE:
                     return status
             progress[D_MARKET] += 1
@@ -123,55 +115,22 @@ def deleverage(t: Tables, units: Table, prices: Table, progress: Table, ranking:
 
 
 @kernel
-def _is_deleveraged(t: Tables, unit: int) -> bool:
-    """Say whether a unit's turn has come: what the trigger names, or the fund below its floor (R-W9, R-W10)."""
-    if open_positions(t, unit) == 0:
-        return False
-    equity = equity_atoms(t, unit)
-    if unit == t.venue[V_ACCOUNTS] + FUND:
-        return equity < t.venue[V_FUND_FLOOR_ATOMS]
-    if t.venue[V_ADL_TRIGGER] == EQUITY_BELOW_ZERO:
-        return equity < 0
-    return t.units[unit, U_FLAGS] & FLAG_REFUSED != 0 or (equity < 0 and -equity > fund_room_atoms(t))
-
-
-@kernel
-def _take_prices(t: Tables, unit: int, prices: Table) -> None:
-    """Write the price of each position of a unit into `prices` (M,), 0 where it has none (R-W9)."""
-    venue, markets = t.venue, t.markets
-    account = owner_of(t, unit)
-    of_fund = unit == venue[V_ACCOUNTS] + FUND
-    equity = equity_atoms(t, unit) - (venue[V_FUND_FLOOR_ATOMS] if of_fund else 0)
-    for market in range(venue[V_MARKETS]):
-        lots = t.positions[account * venue[V_MARKETS] + market, P_LOTS]
-        if lots == 0 or not in_unit(t, unit, account, market):
-            prices[market] = 0
-        elif of_fund or venue[V_ADL_PRICE] == AT_BANKRUPTCY:
-            share = position_equity_atoms(t, unit, market, equity)
-            prices[market] = bankruptcy_ticks(t, market, lots, markets[market, M_MARK_TICKS], share)
-        elif venue[V_ADL_PRICE] == AT_MARK:
-            prices[market] = markets[market, M_MARK_TICKS]
-        else:
-            prices[market] = markets[market, M_MARK_BEFORE_TICKS]
-        assert prices[market] >= 0
-
-
-@kernel
-def _close_position(t: Tables, unit: int, market: int, price: int, progress: Table, ranking: Ranking) -> int:
+def _close_position(t: Tables, unit: int, market: int, prices: Table, progress: Table, ranking: Ranking) -> int:
     """Pair a position with its counterparties in order of rank until it is closed; return DONE or why it stopped."""
     venue, positions = t.venue, t.positions
+    price, keep = prices[PRICE, market], prices[KEEP, market]
     account = owner_of(t, unit)
     row = account * venue[V_MARKETS] + market
     cause = t.units[unit, U_LIQUIDATION]
     assert positions[row, P_LOTS] != 0, "only an open position is deleveraged"
     seat = seat_against(market, positions[row, P_LOTS])
-    while positions[row, P_LOTS] != 0:
+    while abs(positions[row, P_LOTS]) > keep:
         if not has_room(t):
             return FULL
         status = _see_to_ranking(t, ranking, seat, progress)
         if status != DONE:
             return status
-        other = _next_counterparty(t, ranking, seat, positions[row, P_LOTS])
+        other = _next_counterparty(t, ranking, seat, positions[row, P_LOTS], price)
         if other == NONE:
             break
         if venue[V_ADL_CANCELS] and other != venue[V_ACCOUNTS] + FUND:
@@ -179,10 +138,12 @@ def _close_position(t: Tables, unit: int, market: int, price: int, progress: Tab
         lots = positions[row, P_LOTS]
         theirs = abs(positions[other * venue[V_MARKETS] + market, P_LOTS])
         assert theirs > 0
-        transfer(t, ADL, account, other, market, min(abs(lots), theirs) * (1 if lots > 0 else -1), price, cause)
+        transfer(t, ADL, account, other, market, min(abs(lots) - keep, theirs) * (1 if lots > 0 else -1), price, cause)
         rescore(t, ranking, other)
     release_flat_pocket(t, account, market, cause)
     if ranking.seats.shape[0] > 0:
+        if venue[V_ADL_FILTERS]:
+            take_back(t, ranking, seat)
         rescore(t, ranking, account)
     return DONE
 
@@ -205,10 +166,17 @@ def _see_to_ranking(t: Tables, ranking: Ranking, seat: int, progress: Table) -> 
 
 
 @kernel
-def _next_counterparty(t: Tables, ranking: Ranking, seat: int, lots: int) -> int:
-    """Return the first of a seat; behind the last of them the fund, if it holds the opposite of `lots`; else NONE."""
-    if ranking.seats[seat, SEAT_COUNT] > 0:
-        return ranking.holders[ranking.seats[seat, SEAT_FIRST]]
+def _next_counterparty(t: Tables, ranking: Ranking, seat: int, lots: int, price: int) -> int:
+    """Return the first of a seat who may be deleveraged at the price; behind the last of them the fund; else NONE.
+
+    Those passed over (R-W56) wait behind everybody until `take_back`. The fund is one only if it holds the opposite of
+    `lots`.
+    """
+    while has_next(t, ranking, seat):
+        other = ranking.holders[ranking.seats[seat, SEAT_FIRST]]
+        if may_be_counterparty(t, other, seat // 2, price):
+            return other
+        pass_over(t, ranking, seat)
     fund = t.venue[V_ACCOUNTS] + FUND
     opposite = t.positions[fund * t.venue[V_MARKETS] + seat // 2, P_LOTS] * lots < 0
     return fund if opposite else NONE

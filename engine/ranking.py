@@ -29,6 +29,7 @@ from .tables import (
     PNL_MARGIN,
     U_FLAGS,
     V_ACCOUNTS,
+    V_ADL_FILTERS,
     V_ADL_RANK,
     V_MARKETS,
     Table,
@@ -42,6 +43,7 @@ SEAT_FIRST, SEAT_COUNT = range(2)
 USED = 0
 HOLDING_COLUMNS = 7
 GATHER_BLOCK = 256
+LAST_OF_ALL = -np.inf  # score of who was passed over
 
 
 class Ranking(NamedTuple):
@@ -166,6 +168,37 @@ def renew(t: Tables, ranking: Ranking, seat: int, row: int, score: float) -> Non
     assert 0 <= slot < ranking.seats[seat, SEAT_COUNT]
     ranking.scores[row] = score
     _sink(t, ranking, seat, _rise(t, ranking, seat, slot))
+
+
+@kernel
+def has_next(t: Tables, ranking: Ranking, seat: int) -> bool:
+    """Say whether a seat has a first that was not passed over."""
+    if ranking.seats[seat, SEAT_COUNT] == 0:
+        return False
+    return t.venue[V_ADL_FILTERS] == 0 or ranking.scores[ranking.seats[seat, SEAT_FIRST]] > LAST_OF_ALL
+
+
+@kernel
+def pass_over(t: Tables, ranking: Ranking, seat: int) -> None:
+    """Put the first of a seat behind everybody until the position is done (R-W56)."""
+    assert has_next(t, ranking, seat)
+    ranking.scores[ranking.seats[seat, SEAT_FIRST]] = LAST_OF_ALL
+    _sink(t, ranking, seat, 0)
+
+
+@kernel
+def take_back(t: Tables, ranking: Ranking, seat: int) -> None:
+    """Give those passed over their scores again; a rule that is asked gives all of them anew at the next position."""
+    first = ranking.seats[seat, SEAT_FIRST]
+    if first == NONE or t.venue[V_ADL_RANK] == NONE:
+        return
+    changed = False
+    for row in range(first, first + ranking.seats[seat, SEAT_COUNT]):
+        if ranking.scores[row] == LAST_OF_ALL:
+            ranking.scores[row] = score_of(t, ranking.holders[row], seat // 2)
+            changed = True
+    if changed:
+        heapify(t, ranking, seat)
 
 
 @kernel

@@ -21,19 +21,14 @@ from .tables import (
     FLAG_IDLE,
     FLAG_REFUSED,
     FLAG_TREATED,
-    FUND,
     M_FORCED_CAUSE,
     M_FORCED_STEP,
     M_MARK_TICKS,
-    NO_ADL,
     P_LOTS,
     U_COOLDOWN_STEP,
     U_FLAGS,
     U_LIQUIDATION,
     U_SINCE_STEP,
-    V_ACCOUNTS,
-    V_ADL_TRIGGER,
-    V_FUND_FLOOR_ATOMS,
     V_LIQUIDATIONS,
     V_LISTED_COUNT,
     V_MARKETS,
@@ -93,15 +88,6 @@ def survey(t: Tables, since_max: int, rows: Table) -> int:
         rows[count, S_POSITIONS] = open_positions(t, unit)
         count += 1
     return count
-
-
-@kernel
-def fund_is_due(t: Tables) -> bool:
-    """Say whether the fund is to be deleveraged: it has lots, is below its floor, and is not idle (R-W2, R-W10)."""
-    fund = t.venue[V_ACCOUNTS] + FUND
-    if t.venue[V_ADL_TRIGGER] == NO_ADL or open_positions(t, fund) == 0 or t.units[fund, U_FLAGS] & FLAG_IDLE:
-        return False
-    return equity_atoms(t, fund) < t.venue[V_FUND_FLOOR_ATOMS]
 
 
 @kernel

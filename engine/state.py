@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .adl_terms import TERM_SWITCHES, fill_terms
+from .drawdown import WATCH_SWITCHES, peak_rows
 from .events import EVENT_COLUMNS, EVENTS_PER_MATCH
 from .formulas import MARK_COMPONENTS
 from .occupancy import words_needed
@@ -50,6 +52,8 @@ from .tables import (
     ORDER_COLUMNS,
     P_ISOLATED,
     P_LOOK_NEXT,
+    PEAK_COLUMNS,
+    PEAK_WATCHES,
     POSITION_COLUMNS,
     TIER_COLUMNS,
     TRIGGER_COLUMNS,
@@ -102,7 +106,7 @@ PRICE_TICKS_LIMIT = 32**4
 # What `_fill_marks` and `_fill_waterfall` take from the rules.
 RULE_SWITCHES = [
     V_LEFTOVER, V_SEIZE_MARGIN, V_WAREHOUSE_LEVERAGE, V_ADL_TRIGGER, V_ADL_RANK, V_ADL_PRICE, V_ADL_CANCELS,
-    V_MARK_FIRST, V_MARK_SECOND, V_MARK_THIRD, V_COLLAR_PPM,
+    V_MARK_FIRST, V_MARK_SECOND, V_MARK_THIRD, V_COLLAR_PPM, *TERM_SWITCHES, *WATCH_SWITCHES,
 ]  # fmt: skip
 VALUE_MAX_ATOMS = 2**58  # leaves room for multiples of a requirement, and for money beside positions
 
@@ -144,6 +148,7 @@ def allocate(
         owing=table(unit_rows),
         triggered=table(orders_max + 1),
         events=table(events_max, EVENT_COLUMNS),
+        peaks=table(PEAK_WATCHES, peak_rows(rules), PEAK_COLUMNS),
     )
     _fill_venue(t.venue, rules, traders, count, NONE if pocket_rows == 0 else traders + VENUE_UNITS, journal)
     t.venue[V_EVENTS_MAX] = events_max
@@ -228,6 +233,7 @@ def _fill_venue(
     venue[V_FUND_CAP_ATOMS] = rules.insurance.cap_per_event_atoms
     _fill_marks(venue, rules)
     _fill_waterfall(venue, rules)
+    fill_terms(venue, rules)
 
 
 def _fill_marks(venue: NDArray[np.int64], rules: RuleSet) -> None:

@@ -22,7 +22,7 @@ U_CREDITS_ATOMS = 1  # ledger: everything ever given to it
 U_SINCE_STEP = 2  # distress: step since which the unit is distressed, NONE if it is not
 U_LIQUIDATION = 3  # rounds, distress: id of the running liquidation, 0 if none
 U_COOLDOWN_STEP = 4  # waterfall: last step of the cooldown after a partial order
-U_FLAGS = 5  # distress, ledger, losses, rounds, takeover: bits below
+U_FLAGS = 5  # distress, ledger, losses, rounds, takeover, adl_terms: bits below
 UNIT_COLUMNS = 6
 
 FLAG_TOUCHED = 1  # traded or moved money since the last look
@@ -33,6 +33,7 @@ FLAG_OWING = 16  # on the list of flat units below zero
 FLAG_TREATED = 32  # under treatment in this round
 FLAG_REFUSED = 64  # a taker refused a position of it in this round
 FLAG_IDLE = 128  # treated in this step without effect: not due again in it
+FLAG_SPARED = 256  # adl_terms, fixed: its account is never deleveraged
 
 # The venue's own units, counted from the fund's row A.
 FUND, FEES, SETTLEMENT, FUNDING, ROUNDING, BAD_DEBT, OUTSIDE = range(7)
@@ -175,17 +176,40 @@ V_MARK_SECOND = 43
 V_MARK_THIRD = 44
 V_COLLAR_PPM = 45  # fixed
 V_CALLED = 46  # distress: units on which a margin call stands
+# The insurance fund and what it decides (drawdown.py, adl_terms.py).
+V_ADL_WINDOW_STEPS = 115  # fixed: drawdown that starts deleveraging; 0 steps: none
+V_ADL_DROP_PPM = 116
+V_ADL_UNTIL_PPM = 117
+V_FUND_WINDOW_STEPS = 118  # fixed: drawdown in which the fund refuses positions
+V_FUND_DROP_PPM = 119
+V_FUND_UNTIL_PPM = 120
+V_ADL_FAR_PPM = 121  # fixed; NONE: a bankruptcy price is never too far
+V_ADL_FILTERS = 122  # fixed: bits below
+V_ADL_MINIMUM_ATOMS = 123
+V_ADL_HEDGED_PPM = 124
+V_POOL_ABOVE_PPM = 125  # fixed; NONE: the fund is no pool
+V_POOL_UNTIL_PPM = 126
 VENUE_COLUMNS = 200
 
 # Values of V_LEFTOVER, V_ADL_TRIGGER, V_ADL_RANK and V_ADL_PRICE: a rule's words in the order given here.
 LEFTOVERS = ("retry", "fund", "backstop")
 ADL_TRIGGERS = ("none", "fund_empty", "equity_below_zero")
 ADL_RANKS = ("pnl_margin", "entry_leverage")
-ADL_PRICES = ("bankruptcy", "mark", "previous_mark")
+ADL_PRICES = ("bankruptcy", "mark", "previous_mark", "index")
 RETRY, TO_FUND, TO_BACKSTOP = range(3)
 NO_ADL, FUND_EMPTY, EQUITY_BELOW_ZERO = range(3)
 PNL_MARGIN, ENTRY_LEVERAGE = range(2)
-AT_BANKRUPTCY, AT_MARK, AT_PREVIOUS_MARK = range(3)
+AT_BANKRUPTCY, AT_MARK, AT_PREVIOUS_MARK, AT_INDEX = range(4)
+
+# Bits of V_ADL_FILTERS: who is passed over (R-W56).
+PASS_NO_OVERLAP, PASS_NO_PROFIT, PASS_SMALL, PASS_HEDGED, PASS_BACKSTOPS = 1, 2, 4, 8, 16
+
+# peaks[watch]: the highest balances of the fund in a rolling window. Row 0: column 0 the newest row of the ring,
+# column 1 their number; row 1: column 0 whether the drawdown is on. The ring follows: step and balance.
+PEAK_WATCHES = 2
+ADL_WATCH, FUND_WATCH = range(PEAK_WATCHES)
+PEAK_HEAD_ROWS = 2
+PEAK_COLUMNS = 2
 
 
 SHAPES: dict[str, tuple[str, ...]] = {
@@ -204,6 +228,7 @@ SHAPES: dict[str, tuple[str, ...]] = {
     "owing": ("units",),  # rows of flat units below zero, until loss sharing
     "triggered": ("orders_max + 1",),  # waiting orders collected for execution
     "events": ("events_max", "EVENT_COLUMNS"),  # see events.py
+    "peaks": ("PEAK_WATCHES", "longest window in steps", "PEAK_COLUMNS"),  # see drawdown.py
 }
 TABLE_NAMES = tuple(SHAPES)
 DIRECTORY_WORDS = 4  # a table's entry in the directory: address of its first cell, then its lengths
@@ -231,6 +256,7 @@ class Tables:
     owing: Table
     triggered: Table
     events: Table
+    peaks: Table
 
     __slots__ = (*TABLE_NAMES, "_directory", "address")
 

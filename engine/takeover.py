@@ -9,6 +9,7 @@ import numpy as np
 from . import formulas
 from .contract import bankruptcy_ticks, value_atoms
 from .distress import is_distressed
+from .drawdown import is_down
 from .events import Code, Event, has_room
 from .kernel import kernel
 from .ledger import balance_atoms, post
@@ -28,6 +29,7 @@ from .rounds import ASK, DONE, FULL
 from .tables import (
     FLAG_REFUSED,
     FUND,
+    FUND_WATCH,
     M_MARK_TICKS,
     NONE,
     P_LOTS,
@@ -38,6 +40,7 @@ from .tables import (
     V_ACCOUNTS,
     V_FUND_CAP_ATOMS,
     V_FUND_FLOOR_ATOMS,
+    V_FUND_WINDOW_STEPS,
     V_LEFTOVER,
     V_LOTS_MAX,
     V_MARKETS,
@@ -209,6 +212,8 @@ def _fund_for(t: Tables, market: int, lots: int, price_ticks: int, progress: Tab
     venue = t.venue
     fund = venue[V_ACCOUNTS] + FUND
     if abs(t.positions[fund * venue[V_MARKETS] + market, P_LOTS] + lots) > venue[V_LOTS_MAX]:
+        return NONE
+    if is_down(t, FUND_WATCH, venue[V_FUND_WINDOW_STEPS]):
         return NONE
     loss, equity = _loss_atoms(t, market, lots, price_ticks), equity_atoms(t, fund)
     warehouse = _warehouse_atoms(t, fund, market, lots)

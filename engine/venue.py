@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import invariants, losses, state, waterfall
+from .adl_terms import spare
 from .commands import COMMAND_COLUMNS
 from .distress import look
+from .drawdown import note_balances, open_watches
 from .events import Code, Event, has_room, record
 from .execution import execute
 from .funding import clear_rounding, pay_funding, sample
@@ -112,6 +114,8 @@ class Venue:
             traders = len(keys)
             start = rules.insurance.initial_quote * 1_000_000
             post(self.tables, traders + OUTSIDE, traders + FUND, start, int(Code.DEPOSIT), 0)
+        open_watches(self.tables, rules, self.steps)
+        spare(self.tables, self.backstops)
         for market, row in enumerate(self._market_rows):
             self._set_mark(market, row, int(first_index_ticks[market]), markets[market].price_max_ticks)
 
@@ -158,6 +162,7 @@ class Venue:
         rounds = waterfall.run(self)
         lap("liquidation rounds")
         losses.share(self)
+        note_balances(t, self.step)
         lap("loss sharing")
         invariants.check_totals(t)
         if self.check:

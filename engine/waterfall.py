@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from . import deleverage, rounds, takeover
+from . import adl_terms, deleverage, drawdown, rounds, takeover
 from .commands import C_CAUSE, CAUSE_DISPOSAL, FLAG_FORCED, FLAG_IOC, FLAG_REDUCE_ONLY, Column, Kind, batch
 from .contract import bankruptcy_ticks
 from .margin import equity_atoms, position_equity_atoms
@@ -78,7 +78,8 @@ def run(venue: Venue) -> Rounds:
     orders_left = rule.orders_per_step_max or UNLIMITED
     while True:
         venue.look()
-        due, fund_due = due_units(venue), rounds.fund_is_due(t)
+        drawdown.look_at_watches(t)
+        due, fund_due = due_units(venue), adl_terms.fund_is_due(t)
         if len(acted) == rule.rounds_max or (len(due) == 0 and not fund_due):
             break
         units = np.append(due[:, S_UNIT], np.full(int(fund_due), venue.fund_unit))
@@ -115,8 +116,9 @@ class _Round:
         self.t = venue.tables
         self.rule = venue.rules.liquidation
         self.straight = self._goes_straight(due)
+        self.direct = bool(adl_terms.goes_direct(self.t))
         booked = np.zeros(len(due), dtype=np.int64)
-        if self.rule.stage == "book":
+        if self.rule.stage == "book" and not self.direct:
             booked = np.where(self.straight, 0, due[:, S_POSITIONS])
         room = np.clip(orders_left - np.cumsum(booked) + booked, 0, booked)
         treated = (room > 0) | (booked == 0)
@@ -136,7 +138,8 @@ class _Round:
         """Run the stages and return how many orders went to the book."""
         self.venue.for_each(rounds.begin_treatment, self.units)
         sent = self._book_stage()
-        takeover.stage(self.venue, self.units, self.straight)
+        if not self.direct:
+            takeover.stage(self.venue, self.units, self.straight)
         self.venue.for_each(cover_deficits, self.units)
         deleverage.stage(self.venue, self.units)
         self.venue.for_each(cover_deficits, self.units)

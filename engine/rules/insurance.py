@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from delever.engine.formulas import fund_accepts
 
 from .base import ATOMS_PER_QUOTE, PPM, Rule
+from .drawdown import Drawdown
 
 
 class Insurance(Rule):
@@ -26,6 +27,8 @@ class Insurance(Rule):
     """Seconds between disposals."""
     disposal_range_ppm: int = Field(default=10_000, ge=0, lt=PPM)
     """Furthest distance from the mark at which the fund trades."""
+    drawdown: Drawdown | None = None
+    """While the fund is down so far, it takes no position over."""
 
     @model_validator(mode="after")
     def _starts_above_floor(self) -> Insurance:

@@ -142,6 +142,8 @@ class State:
     events: Counter[str] = field(default_factory=Counter)
     sequences: list[int] = field(default_factory=list)
     unfinished_cascades: int = 0
+    fund_samples: list[tuple[int, int]] = field(default_factory=list)
+    fund_down: set[str] = field(default_factory=set)
     replayed: dict[Any, int] = field(default_factory=dict)
     replayed_rows: int = 0
 

@@ -65,6 +65,9 @@ def backstop_accepts(state: State, owner: int, account: int, market: int, lots: 
 def fund_accepts(state: State, market: int, lots: int, price: int) -> bool:
     """Say whether the fund takes a position (R-W5)."""
     rule = state.rules["insurance"]
+    if "insurance" in state.fund_down:
+        state.events["fund_refused_in_drawdown"] += 1
+        return False
     loss = loss_at_mark(state, market, lots, price)
     cap = rule["cap_per_event_quote"] * ATOMS_PER_QUOTE
     room = margin.equity(state, FUND) - loss - state.floor()

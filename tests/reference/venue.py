@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from . import book, laws, margin, marks, orders, waterfall
+from . import book, laws, margin, marks, orders, watch, waterfall
 from .sharing import share_losses
 from .state import Fill, Posting, State, new_state
 
@@ -24,6 +24,7 @@ class ReferenceVenue:
         orders_max: int,
     ) -> None:
         self.state: State = new_state(rules, markets, keys, dt_s, backstops, first_index_ticks, orders_max)
+        watch.note(self.state, -1)
 
     def process(self, commands: list[dict[str, Any]], index_ticks: list[int]) -> list[str]:
         """Run one step and return "OK" or the name of the refusal for each command (R-S1)."""
@@ -41,6 +42,7 @@ class ReferenceVenue:
         waterfall.dispose(state)
         waterfall.run_rounds(state)
         share_losses(state)
+        watch.note(state, state.step)
         state.step += 1
         return results
 

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import adl, book, margin, marks, takeover
+from . import adl, book, margin, marks, takeover, watch
 from .state import ATOMS_PER_QUOTE, FUND, PPM, State, ceil_div, clamp
 
 
@@ -22,6 +22,8 @@ class Round:
     orders_for: dict[Any, list[int]] = field(default_factory=dict)
     """Markets in which a unit gets a forced order."""
     refused: set[Any] = field(default_factory=set)
+    direct: bool = False
+    """Everybody treated is deleveraged at once (R-W51)."""
 
 
 @dataclass
@@ -77,13 +79,16 @@ def badness(state: State, unit: Any) -> int:
 
 
 def fund_is_due(state: State) -> bool:
-    """Say whether the FUND has to be deleveraged itself (R-W10)."""
-    return (
-        state.rules["deleveraging"]["trigger"] != "none"
-        and bool(state.held(FUND))
-        and margin.equity(state, FUND) < state.floor()
-        and FUND not in state.no_effect
-    )
+    """Say whether the FUND has to be deleveraged itself (R-W10, R-W53)."""
+    if FUND in state.no_effect or not state.held(FUND):
+        return False
+    return fund_is_distressed(state) or bool(adl.over_ratio(state))
+
+
+def fund_is_distressed(state: State) -> bool:
+    """Say whether the FUND has lots and is below its floor (R-W10)."""
+    below = bool(state.held(FUND)) and margin.equity(state, FUND) < state.floor()
+    return below and state.rules["deleveraging"]["trigger"] != "none"
 
 
 def run_rounds(state: State) -> None:
@@ -94,6 +99,7 @@ def run_rounds(state: State) -> None:
     if not state.rules["liquidation"]["act"]:
         return
     for number in range(state.rules["liquidation"]["rounds_max"]):
+        watch.look(state)
         due = due_units(state)
         if not due and not fund_is_due(state):
             return
@@ -114,7 +120,8 @@ def run_round(state: State, due: list[Any]) -> None:
     forced = [order for unit in now.treated for order in propose(state, unit, now)]
     for order in forced:
         send(state, order)
-    takeover_stage(state, now)
+    if not now.direct:
+        takeover_stage(state, now)
     fund_stage(state, now.treated)
     adl_stage(state, now)
     fund_stage(state, now.treated)
@@ -132,8 +139,12 @@ def holdings(state: State, unit: Any) -> list[int]:
 def plan(state: State, due: list[Any]) -> Round:
     """Decide who is treated, who skips the book and who gets how many orders (R-W4, R-W6)."""
     rule = state.rules["liquidation"]
-    now = Round()
+    now = Round(direct="deleveraging" in state.fund_down)
     for unit in due:
+        if now.direct:
+            state.events["direct"] += 1
+            now.treated.append(unit)
+            continue
         ratio_too_low = margin.equity(state, unit) * PPM < margin.maintenance(state, unit) * rule["backstop_ppm"]
         if rule["backstop_ppm"] > 0 and ratio_too_low and (state.backstops or rule["leftover"] != "retry"):
             now.backstop_only.add(unit)
@@ -263,12 +274,16 @@ def adl_stage(state: State, now: Round) -> None:
             "equity_below_zero": equity < 0,
             "fund_empty": unit in now.refused or (equity < 0 and -equity > state.fund_room()),
         }[trigger]
-        if wanted and state.held(unit):
+        if (wanted or now.direct) and state.held(unit):
             adl.deleverage(state, unit, now.treated)
     if fund_is_due(state):
-        state.events["fund_in_distress"] += 1
         before = holdings(state, FUND)
-        adl.deleverage(state, FUND, now.treated)
+        if fund_is_distressed(state):
+            state.events["fund_in_distress"] += 1
+            adl.deleverage(state, FUND, now.treated)
+        else:
+            state.events["pool_over_ratio"] += 1
+            adl.relieve_pool(state, now.treated)
         if holdings(state, FUND) == before:
             state.no_effect.add(FUND)
 

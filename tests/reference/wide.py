@@ -12,11 +12,15 @@ from copy import deepcopy
 from random import Random
 from typing import Any
 
+from . import wide_fund
 from .workload import random_rules
 
 Rules = dict[str, Any]
 
-WIDENINGS: list[Callable[[Random, Rules], None]] = []
+WIDENINGS: list[Callable[[Random, Rules], None]] = [
+    wide_fund.fund_watches,
+    wide_fund.adl_terms,
+]
 NARROWINGS: list[Callable[[Rules], None]] = []
 
 

@@ -1,0 +1,41 @@
+"""Drawn choices of the fund and of the terms of deleveraging (R-W50 to R-W56)."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from .state import PPM
+
+
+def fund_watches(rng: Random, rules: dict[str, Any]) -> None:
+    """Draw drawdowns in which positions are deleveraged at once, or in which the fund refuses them."""
+    for axis in rng.choice([("deleveraging",), ("insurance",), ("deleveraging", "insurance")]):
+        drop = rng.choice([1, 1, 1_000, 300_000, PPM])
+        until = rng.choice([None, max(1, drop // 2), drop])
+        rules["insurance"]["initial_quote"] = max(10, rules["insurance"]["initial_quote"])
+        rules["insurance"]["floor_quote"] = 0
+        rules[axis]["drawdown"] = {"window_s": rng.choice([1, 10, 100, 100]), "drop_ppm": drop, "until_ppm": until}
+
+
+def adl_terms(rng: Random, rules: dict[str, Any]) -> None:
+    """Draw price, distance, pool and filters of deleveraging."""
+    adl = rules["deleveraging"]
+    adl["price"] = rng.choice(["bankruptcy", "bankruptcy", "mark", "previous_mark", "index"])
+    if adl["price"] == "bankruptcy":
+        adl["far_from_mark"] = rng.choice([None, {"distance_ppm": rng.choice([0, 10_000, 50_000])}])
+    elif rng.random() < 0.5:
+        above = rng.choice([1, 10_000, 300_000])
+        stage = {"act": True, "leftover": "fund", "stage": "takeover_only", "backstop_ppm": 0, "seize_margin": False}
+        rules["liquidation"] |= stage
+        rules["insurance"] |= {"warehouse_leverage": 1_000, "cap_per_event_quote": 0, "disposal_share_ppm": 0}
+        rules["insurance"]["initial_quote"] = max(50, rules["insurance"]["initial_quote"])
+        adl["pool"] = {"above_ppm": above, "until_ppm": rng.choice([0, above // 2, above])}
+    if rng.random() < 0.6:
+        adl["eligible"] = {
+            "overlap": rng.random() < 0.5,
+            "profitable": rng.random() < 0.3,
+            "minimum_quote": rng.choice([0, 0, 1, 10]),
+            "hedged_ppm": rng.choice([None, None, 0, 300_000]),
+            "spare_backstops": rng.random() < 0.3,
+        }
