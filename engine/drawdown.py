@@ -39,9 +39,9 @@ WATCH_SWITCHES = [
 
 
 def peak_rows(rules: RuleSet) -> int:
-    """Return how many rows `peaks` needs, 0 if nobody watches; a step is a second at least."""
+    """Return how many rows `peaks` needs, one if nobody watches; a step is a second at least."""
     watches = [rules.deleveraging.drawdown, rules.insurance.drawdown]
-    return max((PEAK_HEAD_ROWS + watch.window_s + 1 for watch in watches if watch is not None), default=0)
+    return max((PEAK_HEAD_ROWS + watch.window_s + 1 for watch in watches if watch is not None), default=1)
 
 
 def open_watches(t: Tables, rules: RuleSet, steps: Callable[[int], int]) -> None:

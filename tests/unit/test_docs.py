@@ -212,12 +212,16 @@ def stored_names(target: ast.expr) -> set[str]:
 
 
 def writers_in_code() -> dict[str, set[str]]:
-    """Return which modules of the engine assign to a cell `table[..., COLUMN]`, by column."""
+    """Return which modules of the engine assign to a cell `table[..., COLUMN]`, by column.
+
+    Functions called `fill_...` are left out: state.py calls them while a venue opens.
+    """
     found: dict[str, set[str]] = defaultdict(set)
     for path in project_files("engine"):
         if path.suffix != ".py" or path.parent.name != "engine" or path.stem in NOT_WRITERS:
             continue
-        for node in ast.walk(ast.parse(text_of(path))):
+        parts = [part for part in ast.parse(text_of(path)).body if not getattr(part, "name", "").startswith("fill_")]
+        for node in (node for part in parts for node in ast.walk(part)):
             targets = node.targets if isinstance(node, ast.Assign) else []
             targets += [node.target] if isinstance(node, ast.AugAssign) else []
             for column in set().union(*map(stored_names, targets)):

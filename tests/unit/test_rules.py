@@ -216,15 +216,14 @@ def test_toml_round_trip_without_funding() -> None:
     assert from_toml(to_toml(rules), "other.toml") == rules
 
 
-def test_only_funding_may_be_none() -> None:
-    # TOML has no null; the word for it is known for this one field.
-    optional = [
-        f"{type(model).__name__}.{name}"
-        for model in models_in(TEXTBOOK)
-        for name, field in type(model).model_fields.items()
-        if type(None) in get_args(field.annotation)
-    ]
-    assert optional == ["Charges.funding"]
+def test_whatever_may_be_left_out_can_be_switched_off_by_the_word() -> None:
+    # TOML has no null; "none" stands for it wherever a rule is optional.
+    for axis, model in ((name, getattr(TEXTBOOK, name)) for name in RuleSet.model_fields if name != "name"):
+        for name, field in type(model).model_fields.items():
+            if type(None) in get_args(field.annotation):
+                rules = from_toml(f'[{axis}]\n{name} = "none"\n', "other.toml")
+                assert getattr(getattr(rules, axis), name) is None
+                assert from_toml(to_toml(rules), "other.toml") == rules
 
 
 def test_base_fills_what_a_file_does_not_say(tmp_path: Path) -> None:
