@@ -13,8 +13,9 @@ from __future__ import annotations
 from .contract import value_atoms
 from .events import Event, has_room, record
 from .kernel import kernel
-from .ledger import balance_atoms
+from .ledger import balance_atoms, note_looked
 from .margin import health_atoms, in_unit, market_of, owner_of, unit_of
+from .pockets import general_atoms, search_all, search_level_atoms
 from .prefetch import prefetch
 from .tables import (
     FLAG_LISTED,
@@ -31,6 +32,7 @@ from .tables import (
     P_LOOK_BEFORE,
     P_LOOK_NEXT,
     P_LOTS,
+    POCKETS_SEARCH,
     T_LOOK_LONGS,
     T_LOOK_SHORTS,
     U_FLAGS,
@@ -43,6 +45,8 @@ from .tables import (
     V_LISTED_COUNT,
     V_MARKETS,
     V_OWING_COUNT,
+    V_POCKETS,
+    V_SEARCH_PPM,
     V_STEP,
     V_TOUCHED_COUNT,
     Tables,
@@ -64,6 +68,8 @@ def look(t: Tables) -> bool:
     """
     _nominate_crossed(t)
     units, venue = t.units, t.venue
+    if venue[V_POCKETS] == POCKETS_SEARCH and not search_all(t):
+        return False
     while venue[V_TOUCHED_COUNT] > 0:
         if not has_room(t):
             return False
@@ -136,12 +142,7 @@ def _nominate(t: Tables, market: int, column: int, first: int, last: int) -> Non
         row = t.triggers[market, tick, column]
         while row != NONE:
             after = t.positions[row, P_LOOK_NEXT]
-            unit = unit_of(t, row // markets, market)
-            flags = t.units[unit, U_FLAGS]
-            if flags & (FLAG_TOUCHED | FLAG_LOOKED) == 0:
-                t.touched[t.venue[V_TOUCHED_COUNT]] = unit
-                t.venue[V_TOUCHED_COUNT] += 1
-            t.units[unit, U_FLAGS] = flags | FLAG_LOOKED
+            note_looked(t, unit_of(t, row // markets, market))
             row = after
 
 
@@ -184,8 +185,11 @@ def _look_at(t: Tables, unit: int) -> None:
     level = ppm_up(maintenance, venue[V_CALL_PPM]) if venue[V_CALL_PPM] > 0 else 0
     _renew_notice(t, unit, account, has_lots, distressed, equity, level)
     if has_lots and not distressed:
-        noticed = units[unit, U_FLAGS] & FLAG_NOTICE != 0
-        _file_unit(t, unit, account, equity - (maintenance if noticed else max(level, maintenance)))
+        if units[unit, U_FLAGS] & FLAG_NOTICE:
+            level = 0
+        if general_atoms(t, unit) > 0:
+            level = max(level, search_level_atoms(t, maintenance))
+        _file_unit(t, unit, account, equity - max(level, maintenance))
 
 
 @kernel
@@ -238,8 +242,8 @@ def _file_unit(t: Tables, unit: int, account: int, buffer: int) -> None:
         if lots > 0:
             _file(t, row, market, T_LOOK_LONGS, mark - share // per_tick)
         else:
-            # A rising mark also raises the requirement, by at most the highest rate times the call level.
-            rate = ppm_up(markets[market, M_RATE_MAX_PPM], max(PPM, venue[V_CALL_PPM]))
+            # A rising mark also raises the requirement, by at most the highest rate times the highest level.
+            rate = ppm_up(markets[market, M_RATE_MAX_PPM], max(PPM, venue[V_CALL_PPM], venue[V_SEARCH_PPM]))
             _file(t, row, market, T_LOOK_SHORTS, mark + share // (per_tick + ppm_up(per_tick, rate) + 1))
 
 

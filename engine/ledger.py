@@ -45,6 +45,16 @@ def touch(t: Tables, unit: int) -> None:
 
 
 @kernel
+def note_looked(t: Tables, unit: int) -> None:
+    """Note that a trader's unit must be looked at, though nothing was moved (R-W2)."""
+    flags = t.units[unit, U_FLAGS]
+    if flags & (FLAG_TOUCHED | FLAG_LOOKED) == 0:
+        t.touched[t.venue[V_TOUCHED_COUNT]] = unit
+        t.venue[V_TOUCHED_COUNT] += 1
+    t.units[unit, U_FLAGS] = flags | FLAG_LOOKED
+
+
+@kernel
 def post(t: Tables, debit: int, credit: int, amount_atoms: int, code: int, cause: int) -> None:
     """Move money from the unit `debit` to the unit `credit` (R-M2).
 

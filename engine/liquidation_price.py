@@ -6,6 +6,7 @@ from .contract import value_atoms
 from .distress import is_distressed
 from .kernel import kernel
 from .margin import equity_atoms, maintenance_atoms, unit_maintenance_atoms, unit_of
+from .pockets import general_atoms
 from .tables import M_MARK_TICKS, M_PRICE_MAX_TICKS, P_LOTS, V_MARKETS, Table, Tables
 
 
@@ -15,6 +16,7 @@ def liquidation_ticks(t: Tables, account: int, market: int) -> int:
 
     Other marks stay. 0 if the account is flat or no price within 1 .. price_max - 1 does it; the mark itself if the
     unit is distressed now.
+    What a search of the general account would bring counts as equity (R-A41).
     Found by bisection: on the way to a loss equity falls at least as fast as the requirement.
     """
     lots = t.positions[account * t.venue[V_MARKETS] + market, P_LOTS]
@@ -22,7 +24,7 @@ def liquidation_ticks(t: Tables, account: int, market: int) -> int:
         return 0
     mark = t.markets[market, M_MARK_TICKS]
     unit = unit_of(t, account, market)
-    equity = equity_atoms(t, unit) - value_atoms(t, market, lots, mark)
+    equity = equity_atoms(t, unit) + general_atoms(t, unit) - value_atoms(t, market, lots, mark)
     maintenance = unit_maintenance_atoms(t, unit) - maintenance_atoms(t, market, lots, mark)
     direction = -1 if lots > 0 else 1
     furthest = mark - 1 if lots > 0 else t.markets[market, M_PRICE_MAX_TICKS] - 1 - mark

@@ -15,6 +15,7 @@ from .drawdown import WATCH_SWITCHES, peak_rows
 from .events import EVENT_COLUMNS, EVENTS_PER_MATCH
 from .formulas import MARK_COMPONENTS
 from .occupancy import words_needed
+from .pockets import fill_pockets
 from .rules.deleveraging import Deleveraging
 from .rules.halts import Halts
 from .rules.insurance import Insurance
@@ -234,6 +235,7 @@ def _fill_venue(
     _fill_marks(venue, rules)
     _fill_waterfall(venue, rules)
     fill_terms(venue, rules)
+    fill_pockets(venue, rules.margin)
 
 
 def _fill_marks(venue: NDArray[np.int64], rules: RuleSet) -> None:

@@ -189,6 +189,10 @@ V_ADL_MINIMUM_ATOMS = 123
 V_ADL_HEDGED_PPM = 124
 V_POOL_ABOVE_PPM = 125  # fixed; NONE: the fund is no pool
 V_POOL_UNTIL_PPM = 126
+V_POCKETS = 75  # fixed: POCKETS_FREE, POCKETS_STRICT or POCKETS_SEARCH
+V_SEARCH_PPM = 76  # fixed: levels of the general account's search, 0 without it
+V_SEARCH_INITIAL_PPM = 77
+V_SEARCH_RELEASE_PPM = 78
 VENUE_COLUMNS = 200
 
 # Values of V_LEFTOVER, V_ADL_TRIGGER, V_ADL_RANK and V_ADL_PRICE: a rule's words in the order given here.
@@ -210,6 +214,8 @@ PEAK_WATCHES = 2
 ADL_WATCH, FUND_WATCH = range(PEAK_WATCHES)
 PEAK_HEAD_ROWS = 2
 PEAK_COLUMNS = 2
+# Values of V_POCKETS: what else than fills and the trader moves margin.
+POCKETS_FREE, POCKETS_STRICT, POCKETS_SEARCH = range(3)
 
 
 SHAPES: dict[str, tuple[str, ...]] = {

@@ -7,6 +7,7 @@ from .events import Code, Event, has_room, record
 from .kernel import kernel
 from .ledger import balance_atoms, post
 from .margin import open_positions
+from .pockets import pay_from_general
 from .positions import settle_side
 from .tables import (
     FUND,
@@ -54,15 +55,18 @@ def fund_room_atoms(t: Tables) -> int:
 def cover_deficits(t: Tables, units: Table, start: int) -> int:
     """Let the fund pay the deficits of flat units as far as it may (R-W8); return the next, below n if events are full.
 
+    A general account pays for its own pockets before (R-A43).
+
     Each posting carries the liquidation the unit is in, 0 once that has ended.
     """
     for i in range(start, units.shape[0]):
         if not has_room(t):
             return i
         unit = units[i]
-        deficit = -balance_atoms(t, unit)
-        if deficit <= 0 or open_positions(t, unit) > 0:
+        if balance_atoms(t, unit) >= 0 or open_positions(t, unit) > 0:
             continue
+        pay_from_general(t, unit, t.units[unit, U_LIQUIDATION])
+        deficit = -balance_atoms(t, unit)
         amount = min(deficit, fund_room_atoms(t))
         if t.venue[V_FUND_CAP_ATOMS] > 0:
             amount = min(amount, t.venue[V_FUND_CAP_ATOMS])

@@ -16,9 +16,12 @@ from .tables import (
     P_INITIAL_PPM,
     P_ISOLATED,
     P_LOTS,
+    POCKETS_SEARCH,
+    POCKETS_STRICT,
     V_ACCOUNTS,
     V_ISOLATED_ALLOWED,
     V_MARKETS,
+    V_POCKETS,
     V_POCKETS_AT,
     Tables,
 )
@@ -59,11 +62,13 @@ def withdraw(t: Tables, account: int, amount: int) -> int:
 
 @kernel
 def move_margin(t: Tables, account: int, market: int, amount: int) -> int:
-    """Move money between the cross unit and the pocket of an isolated market (R-O10)."""
+    """Move money between the cross unit and the pocket of an isolated market (R-O10, R-A40, R-A41)."""
     row = account * t.venue[V_MARKETS] + market
     if amount == 0 or amount > AMOUNT_MAX_ATOMS or amount < -AMOUNT_MAX_ATOMS:
         return AMOUNT
-    if t.positions[row, P_ISOLATED] == 0:
+    if t.positions[row, P_ISOLATED] == 0 or t.venue[V_POCKETS] == POCKETS_SEARCH:
+        return MODE
+    if amount < 0 and t.venue[V_POCKETS] == POCKETS_STRICT and t.positions[row, P_LOTS] != 0:
         return MODE
     pocket = t.venue[V_POCKETS_AT] + row
     if amount > 0:
@@ -97,11 +102,13 @@ def set_leverage(t: Tables, account: int, market: int, initial_ppm: int) -> int:
 
 @kernel
 def set_mode(t: Tables, account: int, market: int, isolated: int) -> int:
-    """Choose cross or isolated margin for a market without position or orders (R-O11)."""
+    """Choose cross or isolated margin for a market without position or orders (R-O11, R-A41)."""
     if isolated != 0 and isolated != 1:
         return AMOUNT
     row = account * t.venue[V_MARKETS] + market
     if (isolated and t.venue[V_ISOLATED_ALLOWED] == 0) or t.positions[row, P_LOTS] != 0:
+        return MODE
+    if isolated == 0 and t.venue[V_POCKETS] == POCKETS_SEARCH:
         return MODE
     order = t.accounts[account, A_FIRST_ORDER]
     while order != NONE:

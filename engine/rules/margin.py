@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from .base import ATOMS_PER_QUOTE, PPM, Rule
+from .pockets import Pockets, SearchPockets
 
 
 class Tier(Rule):
@@ -59,6 +60,8 @@ class Margin(Rule):
     """Whether a trader may choose isolated margin for a market."""
     call_ppm: int = Field(default=0, ge=0, le=100 * PPM)
     """Margin-call level as a multiple of maintenance margin (1.5 = 1,500,000 ppm); 0 sends no notices."""
+    pockets: Pockets | None = None
+    """How margin gets into and out of a pocket besides fills: strict, search; none leaves it to the trader."""
 
     @model_validator(mode="after")
     def _sound(self) -> Margin:
@@ -77,6 +80,13 @@ class Margin(Rule):
             )
         if self.mode == "isolated" and not self.isolated_allowed:
             raise ValueError("mode = 'isolated' needs isolated_allowed = true")
+        if self.pockets is not None and not self.isolated_allowed:
+            raise ValueError("pockets needs isolated_allowed = true: without isolated margin there are no pockets")
+        if isinstance(self.pockets, SearchPockets) and self.mode != "isolated":
+            raise ValueError(
+                "pockets.kind = 'search' needs mode = 'isolated': every position has a pocket, "
+                f"and the cross unit is the general account behind them (got mode = {self.mode!r})"
+            )
         return self
 
     def table(self, symbol: str) -> list[tuple[int, int, int, int]]:

@@ -6,6 +6,7 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import Any
 
+from . import pockets
 from .state import ATOMS_PER_QUOTE, FUND, PPM, State, ceil_div, clamp, owner_of, ppm_down, ppm_up, sign
 
 
@@ -137,7 +138,7 @@ def liquidation_price(state: State, unit: Any, market: int) -> int:
         return 0
     mark = state.mark[market]
     prices = range(mark, 0, -1) if lots > 0 else range(mark, state.markets[market].price_max)
-    others_equity = equity(state, unit) - unrealised(state, owner_of(unit), market)
+    others_equity = equity(state, unit) + pockets.general(state, unit) - unrealised(state, owner_of(unit), market)
     others_maintenance = maintenance(state, unit) - maintenance_of(state, market, lots, mark)
     for price in prices:
         at_price = others_equity + unrealised(state, owner_of(unit), market, price)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import book, margin
+from . import book, margin, pockets
 from .state import PPM, Order, State, ceil_div, clamp, ppm_up
 
 ORDER_KINDS = ("LIMIT", "MARKET", "STOP", "TAKE_PROFIT")
@@ -260,7 +260,9 @@ def _move_margin(state: State, command: Command) -> str:
     account, market, amount = command["account"], command["market"], command["amount"]
     if amount == 0 or abs(amount) > AMOUNT_MAX:
         return "AMOUNT"
-    if not state.isolated[account, market]:
+    if not state.isolated[account, market] or pockets.kind(state) == "search":
+        return "MODE"
+    if amount < 0 and pockets.kind(state) == "strict" and state.position(account, market).lots:
         return "MODE"
     cross, pocket = ("cross", account), ("pocket", account, market)
     if amount > 0:
@@ -293,6 +295,8 @@ def _set_mode(state: State, command: Command) -> str:
     if amount not in (0, 1):
         return "AMOUNT"
     if amount == 1 and not state.rules["margin"]["isolated_allowed"]:
+        return "MODE"
+    if amount == 0 and pockets.kind(state) == "search":
         return "MODE"
     if state.position(account, market).lots != 0 or book.orders_of(state, account, market):
         return "MODE"

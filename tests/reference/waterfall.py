@@ -6,7 +6,7 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import adl, book, margin, marks, takeover, watch
+from . import adl, book, margin, marks, pockets, takeover, watch
 from .state import ATOMS_PER_QUOTE, FUND, PPM, State, ceil_div, clamp
 
 
@@ -40,6 +40,7 @@ class ForcedOrder:
 
 def look(state: State) -> None:
     """Find the newly distressed and the cured, and send margin calls (R-W2, R-A8)."""
+    pockets.search_all(state)
     call_ppm = state.rules["margin"]["call_ppm"]
     for unit in state.trader_units():
         flat = not state.held(unit)
@@ -257,6 +258,7 @@ def fund_stage(state: State, units: list[Any]) -> None:
     for unit in units:
         if state.held(unit) or state.balances[unit] >= 0:
             continue
+        pockets.pay(state, unit)
         paid = min(-state.balances[unit], state.fund_room())
         if cap > 0:
             paid = min(paid, cap)

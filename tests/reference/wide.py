@@ -12,7 +12,7 @@ from copy import deepcopy
 from random import Random
 from typing import Any
 
-from . import wide_fund
+from . import wide_fund, wide_pockets
 from .workload import random_rules
 
 Rules = dict[str, Any]
@@ -20,6 +20,7 @@ Rules = dict[str, Any]
 WIDENINGS: list[Callable[[Random, Rules], None]] = [
     wide_fund.fund_watches,
     wide_fund.adl_terms,
+    wide_pockets.pockets,
 ]
 NARROWINGS: list[Callable[[Rules], None]] = []
 
