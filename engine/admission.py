@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .book import fillable
 from .commands import FLAG_FOK, FLAG_FORCED, FLAG_IOC, FLAG_POST_ONLY, FLAG_REDUCE_ONLY, Kind, Result
-from .contract import value_atoms
+from .contract import value_atoms, worth_atoms
 from .kernel import kernel
 from .margin import exposure_lots, free_collateral_atoms
 from .positions import closable_lots
@@ -141,7 +141,7 @@ def check_margin(t: Tables, account: int, market: int, kind: int, side: int, lot
         price = t.markets[market, M_BEST_ASK] if side > 0 else t.markets[market, M_BEST_BID]
         if price == 0 or price == t.markets[market, M_PRICE_MAX_TICKS]:
             price = mark
-    open_loss = value_atoms(t, market, lots, max(0, side * (price - mark)))
+    open_loss = max(0, worth_atoms(t, market, side * lots, price) - worth_atoms(t, market, side * lots, mark))
     fee = ppm_up(value_atoms(t, market, lots, mark), t.venue[V_TAKER_PPM])
     free = free_collateral_atoms(t, account, market, after)
     return OK if free - open_loss - fee >= 0 else MARGIN

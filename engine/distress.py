@@ -10,7 +10,7 @@ The sweep of everybody stays in `invariants.py` as the oracle.
 
 from __future__ import annotations
 
-from .contract import value_atoms
+from .contract import lookout_ticks, value_atoms
 from .events import Event, has_room, record
 from .kernel import kernel
 from .ledger import balance_atoms, note_looked
@@ -25,9 +25,7 @@ from .tables import (
     FLAG_TOUCHED,
     M_MARK_SEEN_TICKS,
     M_MARK_TICKS,
-    M_MULTIPLIER_ATOMS,
     M_PRICE_MAX_TICKS,
-    M_RATE_MAX_PPM,
     NONE,
     P_LOOK_BEFORE,
     P_LOOK_NEXT,
@@ -238,13 +236,9 @@ def _file_unit(t: Tables, unit: int, account: int, buffer: int) -> None:
         value = value_atoms(t, market, abs(lots), mark)
         assert 0 < value <= whole
         share = buffer if value == whole else muldiv_down(buffer, value, whole)
-        per_tick = abs(lots) * markets[market, M_MULTIPLIER_ATOMS]
-        if lots > 0:
-            _file(t, row, market, T_LOOK_LONGS, mark - share // per_tick)
-        else:
-            # A rising mark also raises the requirement, by at most the highest rate times the highest level.
-            rate = ppm_up(markets[market, M_RATE_MAX_PPM], max(PPM, venue[V_CALL_PPM], venue[V_SEARCH_PPM]))
-            _file(t, row, market, T_LOOK_SHORTS, mark + share // (per_tick + ppm_up(per_tick, rate) + 1))
+        level = max(PPM, venue[V_CALL_PPM], venue[V_SEARCH_PPM])
+        column = T_LOOK_LONGS if lots > 0 else T_LOOK_SHORTS
+        _file(t, row, market, column, lookout_ticks(t, market, lots, mark, share, level))
 
 
 @kernel

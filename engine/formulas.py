@@ -28,14 +28,15 @@ def pnl_margin(unrealised: Numbers, balance: Numbers, equity: Numbers, maintenan
     return gain * ((equity > 0) * (maintenance / np.maximum(1, equity)))
 
 
-def entry_leverage(lots: Numbers, cost: Numbers, value: Numbers, equity: Numbers) -> Numbers:
+def entry_leverage(cost: Numbers, value: Numbers, equity: Numbers) -> Numbers:
     """Return mark / entry (short: the inverse) times the position's leverage, 0 without equity; in atoms (R-W9).
 
     Source: Hyperliquid, auto-deleveraging; see the presets.
     """
     paid = np.maximum(1, abs(cost))
     worth = np.maximum(1, value)
-    ratio = (lots > 0) * (value / paid) + (lots < 0) * (paid / worth)
+    # The cost has the sign of the lots, of an inverse contract the other one; there value falls as the price rises.
+    ratio = (cost > 0) * (value / paid) + (cost < 0) * (paid / worth)
     return ratio * ((equity > 0) * (value / np.maximum(1, equity)))
 
 

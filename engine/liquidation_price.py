@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .contract import value_atoms
+from .contract import worth_atoms
 from .distress import is_distressed
 from .kernel import kernel
 from .margin import equity_atoms, maintenance_atoms, unit_maintenance_atoms, unit_of
@@ -24,7 +24,7 @@ def liquidation_ticks(t: Tables, account: int, market: int) -> int:
         return 0
     mark = t.markets[market, M_MARK_TICKS]
     unit = unit_of(t, account, market)
-    equity = equity_atoms(t, unit) + general_atoms(t, unit) - value_atoms(t, market, lots, mark)
+    equity = equity_atoms(t, unit) + general_atoms(t, unit) - worth_atoms(t, market, lots, mark)
     maintenance = unit_maintenance_atoms(t, unit) - maintenance_atoms(t, market, lots, mark)
     direction = -1 if lots > 0 else 1
     furthest = mark - 1 if lots > 0 else t.markets[market, M_PRICE_MAX_TICKS] - 1 - mark
@@ -33,7 +33,7 @@ def liquidation_ticks(t: Tables, account: int, market: int) -> int:
         distance = (safe + hit) // 2
         price = mark + direction * distance
         need = maintenance + maintenance_atoms(t, market, lots, price)
-        if is_distressed(t, equity + value_atoms(t, market, lots, price), need):
+        if is_distressed(t, equity + worth_atoms(t, market, lots, price), need):
             hit = distance
         else:
             safe = distance

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .contract import value_atoms
+from .contract import value_atoms, worth_atoms
 from .kernel import kernel
 from .ledger import balance_atoms
 from .tables import (
@@ -117,7 +117,7 @@ def unrealised_atoms(t: Tables, account: int, market: int) -> int:
     """Return the unrealised profit of a position at the mark (R-A4)."""
     row = account * t.venue[V_MARKETS] + market
     lots = t.positions[row, P_LOTS]
-    return value_atoms(t, market, lots, t.markets[market, M_MARK_TICKS]) - t.positions[row, P_COST_ATOMS]
+    return worth_atoms(t, market, lots, t.markets[market, M_MARK_TICKS]) - t.positions[row, P_COST_ATOMS]
 
 
 @kernel
@@ -133,7 +133,7 @@ def health_atoms(t: Tables, unit: int) -> tuple[int, int]:
         lots = t.positions[row, P_LOTS]
         if lots != 0 and t.positions[row, P_ISOLATED] == isolated:
             mark = t.markets[market, M_MARK_TICKS]
-            equity += value_atoms(t, market, lots, mark) - t.positions[row, P_COST_ATOMS]
+            equity += worth_atoms(t, market, lots, mark) - t.positions[row, P_COST_ATOMS]
             maintenance += maintenance_atoms(t, market, lots, mark)
     return equity, maintenance
 

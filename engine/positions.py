@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .contract import value_atoms
+from .contract import value_atoms, worth_of
 from .events import Code
 from .kernel import kernel
 from .ledger import balance_atoms, post, touch
@@ -42,11 +42,31 @@ def settle_side(
     liquidating: bool,
     cause: int,
 ) -> int:
-    """Settle one side of a fill of signed `lots` at a price.
+    """Settle one side of a fill of signed `lots` at a price; return the value of the fill. See `settle_value`."""
+    assert lots != 0 and price_ticks >= 1
+    value = value_atoms(t, market, abs(lots), price_ticks)
+    settle_value(t, account, market, lots, price_ticks, value, fee_ppm, liquidating, cause)
+    return value
 
-    Modifies the position, open interest and cost control total of its market, and posts realised profit, the fee at
-    `fee_ppm`, and margin moved into or out of a pocket. `liquidating`: the unit is being liquidated by this fill, so
-    that its pocket releases nothing while lots are left (R-M7). Returns the value of the fill.
+
+@kernel
+def settle_value(
+    t: Tables,
+    account: int,
+    market: int,
+    lots: int,
+    price_ticks: int,
+    value: int,
+    fee_ppm: int,
+    liquidating: bool,
+    cause: int,
+) -> None:
+    """Settle one side of a fill of signed `lots` that are worth `value` atoms, at about a price (R-M4, R-U5).
+
+    Both sides of a fill settle the same value, whatever each of them closes and opens: what opens is worth the value
+    less that of what closes. Modifies the position, open interest and cost control total of its market, and posts
+    realised profit, the fee at `fee_ppm`, and margin moved into or out of a pocket. `liquidating`: the unit is being
+    liquidated by this fill, so that its pocket releases nothing while lots are left (R-M7).
     """
     positions, markets, venue = t.positions, t.markets, t.venue
     row = account * venue[V_MARKETS] + market
@@ -55,10 +75,10 @@ def settle_side(
     closing = min(abs(lots), abs(held)) if held * lots < 0 else 0
     opening = abs(lots) - closing
     after = held + lots
-    assert lots != 0 and price_ticks >= 1
+    assert value >= 1, "lots are worth something at any price"
     assert closing >= 0 and opening >= 0 and closing <= abs(held)
     assert abs(after) <= 2 * venue[V_LOTS_MAX], "R-U4: a position is at most twice lots_max"
-    value = value_atoms(t, market, abs(lots), price_ticks)
+    closed_value = share_of_value(t, market, closing, abs(lots), price_ticks, value)
     fee = fee_atoms(t, account, value, fee_ppm)
     before = balance_atoms(t, unit)
     if unit != account and closing == 0:
@@ -69,14 +89,14 @@ def settle_side(
     if closing > 0:
         direction = 1 if held > 0 else -1
         removed = share_down(abs(cost), closing, abs(held)) * (1 if cost > 0 else -1)
-        realised = direction * value_atoms(t, market, closing, price_ticks) - removed
+        realised = direction * worth_of(t, closed_value) - removed
     direction = 1 if lots > 0 else -1
     positions[row, P_LOTS] = after
-    positions[row, P_COST_ATOMS] = cost - removed + direction * value_atoms(t, market, opening, price_ticks)
+    positions[row, P_COST_ATOMS] = cost - removed + direction * worth_of(t, value - closed_value)
     markets[market, M_SUM_COST_ATOMS] += positions[row, P_COST_ATOMS] - cost
     markets[market, M_LONG_LOTS] += max(0, after) - max(0, held)
     assert after != 0 or positions[row, P_COST_ATOMS] == 0, "a flat position has no cost"
-    assert after == 0 or (after > 0) == (positions[row, P_COST_ATOMS] > 0), "cost has the sign of the lots"
+    assert after == 0 or (after > 0) == (worth_of(t, positions[row, P_COST_ATOMS]) > 0), "cost has its sign"
     assert markets[market, M_LONG_LOTS] >= 0
     touch(t, unit)
     _post_signed(t, venue[V_ACCOUNTS] + SETTLEMENT, unit, realised, REALISED, cause)
@@ -86,7 +106,19 @@ def settle_side(
         if opening > 0:
             debt = max(0, -balance_atoms(t, unit))
             _move_margin_in(t, account, market, unit, opening, abs(after), price_ticks, debt, cause)
-    return value
+
+
+@kernel
+def share_of_value(t: Tables, market: int, part: int, lots: int, price_ticks: int, value: int) -> int:
+    """Return what `part` of so many lots is worth of the value they are exchanged for, below it unless all close."""
+    if part == lots:
+        return value
+    if part == 0:
+        return 0
+    whole = value_atoms(t, market, lots, price_ticks)
+    if value == whole:
+        return value_atoms(t, market, part, price_ticks)
+    return min(value - 1, share_down(value, part, lots))
 
 
 @kernel

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import formulas
+from .contract import worth_atoms
 from .kernel import kernel
 from .ledger import balance_atoms
 from .margin import health_atoms, unit_of
@@ -22,7 +23,6 @@ from .tables import (
     A_KEY,
     FLAG_TREATED,
     M_MARK_TICKS,
-    M_MULTIPLIER_ATOMS,
     NONE,
     P_COST_ATOMS,
     P_LOTS,
@@ -86,7 +86,7 @@ def holding(t: Tables, account: int, market: int) -> tuple[int, int, int, int, i
     unit = unit_of(t, account, market)
     lots = t.positions[row, P_LOTS]
     cost = t.positions[row, P_COST_ATOMS]
-    worth = lots * t.markets[market, M_MULTIPLIER_ATOMS] * t.markets[market, M_MARK_TICKS]
+    worth = worth_atoms(t, market, lots, t.markets[market, M_MARK_TICKS])
     equity, maintenance = health_atoms(t, unit)
     return lots, cost, abs(worth), worth - cost, balance_atoms(t, unit), equity, maintenance
 
@@ -106,12 +106,12 @@ def score_of(t: Tables, account: int, market: int) -> float:
     row = account * t.venue[V_MARKETS] + market
     unit = unit_of(t, account, market)
     lots = t.positions[row, P_LOTS]
-    worth = lots * t.markets[market, M_MULTIPLIER_ATOMS] * t.markets[market, M_MARK_TICKS]
+    worth = worth_atoms(t, market, lots, t.markets[market, M_MARK_TICKS])
     equity, maintenance = health_atoms(t, unit)
     assert lots != 0
     if t.venue[V_ADL_RANK] == PNL_MARGIN:
         return pnl_margin(worth - t.positions[row, P_COST_ATOMS], balance_atoms(t, unit), equity, maintenance)
-    return entry_leverage(lots, t.positions[row, P_COST_ATOMS], abs(worth), equity)
+    return entry_leverage(t.positions[row, P_COST_ATOMS], abs(worth), equity)
 
 
 @kernel

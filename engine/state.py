@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .adl_terms import TERM_SWITCHES, fill_terms
+from .contract import CONTRACT_SWITCHES, fill_contract
 from .drawdown import WATCH_SWITCHES, peak_rows
 from .events import EVENT_COLUMNS, EVENTS_PER_MATCH
 from .formulas import MARK_COMPONENTS
@@ -108,12 +109,16 @@ PRICE_TICKS_LIMIT = 32**4
 RULE_SWITCHES = [
     V_LEFTOVER, V_SEIZE_MARGIN, V_WAREHOUSE_LEVERAGE, V_ADL_TRIGGER, V_ADL_RANK, V_ADL_PRICE, V_ADL_CANCELS,
     V_MARK_FIRST, V_MARK_SECOND, V_MARK_THIRD, V_COLLAR_PPM, *TERM_SWITCHES, *WATCH_SWITCHES,
+    *CONTRACT_SWITCHES,
 ]  # fmt: skip
 VALUE_MAX_ATOMS = 2**58  # leaves room for multiples of a requirement, and for money beside positions
 
 
 class Market(NamedTuple):
-    """A market of a venue: its symbol, the value of a lot per tick in atoms, and the price range."""
+    """A market of a venue: its symbol, the value of a lot per tick in atoms, and the price range.
+
+    Of an inverse contract `multiplier_atoms` is the value of a lot at a price of one tick (R-U5).
+    """
 
     symbol: str
     multiplier_atoms: int
@@ -200,10 +205,17 @@ def _check_limits(
             )
         if market.multiplier_atoms < 1:
             raise ValueError(f"{market.symbol}: multiplier_atoms must be at least 1 (got {market.multiplier_atoms})")
-    largest = sum(2 * rules.contract.lots_max * m.multiplier_atoms * m.price_max_ticks for m in markets)
+        if rules.contract.payoff == "inverse" and market.multiplier_atoms < market.price_max_ticks:
+            raise ValueError(
+                f"{market.symbol}: an inverse lot would be worth less than an atom at high prices: multiplier_atoms "
+                f"({market.multiplier_atoms}) must be at least price_max_ticks ({market.price_max_ticks}); "
+                "raise contract.inverse.face_quote or units_per_coin"
+            )
+    largest = sum(rules.contract.largest_value_atoms(m.multiplier_atoms, m.price_max_ticks) for m in markets)
     if largest > VALUE_MAX_ATOMS:
+        of = "multiplier_atoms" if rules.contract.payoff == "inverse" else "multiplier_atoms x price_max_ticks"
         raise ValueError(
-            f"2 x lots_max x multiplier_atoms x price_max_ticks, over all markets, is {largest} atoms "
+            f"2 x lots_max x {of}, over all markets, is {largest} atoms "
             f"and could overflow 64 bits; lower contract.lots_max ({rules.contract.lots_max}) "
             f"until it is at most {VALUE_MAX_ATOMS}"
         )
@@ -218,6 +230,7 @@ def _fill_venue(
     venue[V_POCKETS_AT] = pockets_at
     venue[V_TAKER] = NONE
     venue[V_JOURNAL] = int(journal)
+    fill_contract(venue, rules.contract)
     venue[V_LOTS_MAX] = rules.contract.lots_max
     venue[V_ORDERS_PER_ACCOUNT_MAX] = rules.contract.orders_per_account_max
     venue[V_SELF_TRADE] = ("cancel_newest", "cancel_oldest", "cancel_both").index(rules.matching.self_trade)

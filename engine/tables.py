@@ -89,7 +89,7 @@ T_LOOK_SHORTS = 5
 TRIGGER_COLUMNS = 6
 
 # markets: one row per market.
-M_MULTIPLIER_ATOMS = 0  # fixed
+M_MULTIPLIER_ATOMS = 0  # fixed: value of a lot per tick; of an inverse lot, its value times the price
 M_PRICE_MAX_TICKS = 1  # fixed
 M_BEST_BID = 2  # book; 0 if there is none
 M_BEST_ASK = 3  # book; price_max_ticks if there is none
@@ -176,6 +176,8 @@ V_MARK_SECOND = 43
 V_MARK_THIRD = 44
 V_COLLAR_PPM = 45  # fixed
 V_CALLED = 46  # distress: units on which a margin call stands
+V_INVERSE = 47  # contract, fixed: 1 if the payoff is inverse
+V_CLOSING_FEE_PPM = 48  # contract, fixed: fee for which bankruptcy prices leave room
 # The insurance fund and what it decides (drawdown.py, adl_terms.py).
 V_ADL_WINDOW_STEPS = 115  # fixed: drawdown that starts deleveraging; 0 steps: none
 V_ADL_DROP_PPM = 116

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from . import formulas
-from .contract import bankruptcy_ticks, value_atoms
+from .contract import bankruptcy_ticks, value_atoms, worth_atoms
 from .distress import is_distressed
 from .drawdown import is_down
 from .events import Code, Event, has_room
@@ -174,7 +174,8 @@ def _hand_over(t: Tables, unit: int, to_backstop: bool, backstops: Table, prices
 @kernel
 def _loss_atoms(t: Tables, market: int, lots: int, price_ticks: int) -> int:
     """Return what a taker of signed lots at a price loses at the mark, at least 0."""
-    return max(0, value_atoms(t, market, lots, price_ticks - t.markets[market, M_MARK_TICKS]))
+    mark = t.markets[market, M_MARK_TICKS]
+    return max(0, worth_atoms(t, market, lots, price_ticks) - worth_atoms(t, market, lots, mark))
 
 
 @kernel

@@ -78,6 +78,13 @@ def muldiv_down(amount: int, part: int, whole: int) -> int:
 
 
 @kernel
+def muldiv_up(amount: int, part: int, whole: int) -> int:
+    """Return amount * part / whole rounded up, within the bounds of `muldiv_down`."""
+    # The rest r counts as part less (whole - r) * part / whole, and that is rounded down.
+    return amount // whole * part + part - muldiv_down(whole - amount % whole, part, whole)
+
+
+@kernel
 def ratio_ppm(equity: int, maintenance: int) -> int:
     """Return equity * 10**6 / maintenance rounded down, not below RATIO_MIN_PPM; equity may be negative (R-W2)."""
     if maintenance == 0:

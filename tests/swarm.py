@@ -9,6 +9,7 @@ from delever.engine.rules.ruleset import RuleSet
 from tests.comparison import ReferenceSide, compare
 from tests.engine_side import EngineSide
 from tests.reference.wide import known, wide_rules
+from tests.reference.wide_contract import fitted
 from tests.reference.workload import random_rules, random_world
 
 
@@ -20,7 +21,7 @@ def run_world(seed: int, steps: int, *, wide: bool = False) -> tuple[int, str]:
     """
     drawn = RuleSet.model_validate(wide_rules(seed) if wide else random_rules(seed)).model_dump()
     rules = RuleSet.model_validate(known(drawn)).model_dump()
-    world = random_world(seed)
+    world = fitted(random_world(seed), drawn)
     reference, engine = ReferenceSide(world, rules), EngineSide(world, drawn)
     try:
         return compare(reference, engine, world, seed, steps, only_laws=drawn != rules)

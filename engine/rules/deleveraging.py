@@ -67,5 +67,5 @@ class Deleveraging(Rule):
         if self.rank == "pnl_margin":
             scores = pnl_margin(h.unrealised_atoms, h.balance_atoms, h.equity_atoms, h.maintenance_atoms)
         else:
-            scores = entry_leverage(h.lots, h.cost_atoms, h.value_atoms, h.equity_atoms)
+            scores = entry_leverage(h.cost_atoms, h.value_atoms, h.equity_atoms)
         return scores

@@ -22,8 +22,10 @@ def settle(state: State, owner: Any, market: int, lots: int, price: int, charge:
     pocket_before = state.balances[unit]
 
     removed = sign(position.cost) * (abs(position.cost) * closing // before) if closing else 0
-    realised = sign(position.lots) * state.value(market, closing, price) - removed
-    position.cost += sign(lots) * state.value(market, opening, price) - removed
+    # What opens is worth the whole less what closes, so that both sides of a fill book one total (R-U5).
+    out = state.worth(market, sign(position.lots) * closing, price)
+    realised = out - removed
+    position.cost += state.worth(market, lots, price) + out - removed
     position.lots += lots
     state.touched.add(unit)
 

@@ -136,5 +136,5 @@ def score(state: State, account: int, market: int) -> float:
         gain = profit / float(max(1, state.balances[unit]))
         return gain * (float(margin.maintenance(state, unit)) / equity if equity > 0 else 0.0)
     cost = float(abs(position.cost))
-    ratio = value / cost if position.lots > 0 else cost / value
+    ratio = value / cost if position.cost > 0 else cost / value
     return ratio * (value / equity if equity > 0 else 0.0)

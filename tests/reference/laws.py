@@ -37,7 +37,8 @@ def money(state: State) -> None:
         total = sum(state.position(owner, m).lots for owner in [*state.accounts(), FUND])
         assert total == 0, f"I2: lots of market {m} sum to {total}"
     for (owner, m), position in state.positions.items():
-        assert position.lots * position.cost > 0 or position.lots == position.cost == 0, (
+        sign = -1 if state.inverse() else 1
+        assert sign * position.lots * position.cost > 0 or position.lots == position.cost == 0, (
             f"R-M3: {owner} in {m}: {position}"
         )
         assert abs(position.lots) <= 2 * state.rules["contract"]["lots_max"], f"R-U4: {owner} in {m}: {position}"

@@ -52,7 +52,7 @@ def initial_of(state: State, account: int, market: int, lots: int) -> int:
 def unrealised(state: State, owner: Any, market: int, price: int | None = None) -> int:
     """Return the unrealised profit of a position at mark, or at another price (R-A4)."""
     position = state.position(owner, market)
-    return state.value(market, position.lots, state.mark[market] if price is None else price) - position.cost
+    return state.worth(market, position.lots, state.mark[market] if price is None else price) - position.cost
 
 
 def unit_unrealised(state: State, unit: Any) -> int:
@@ -124,11 +124,31 @@ def bankruptcy_price(state: State, unit: Any, market: int, less: int = 0) -> int
     """Return the price at which the position's share of the unit's equity (less something) is gone (R-A9)."""
     lots = state.position(owner_of(unit), market).lots
     share = equity_share(state, unit, market, equity(state, unit) - less)
-    per_lot = Fraction(share, abs(lots) * state.markets[market].multiplier)
-    exact = state.mark[market] - per_lot if lots > 0 else state.mark[market] + per_lot
+    highest = state.markets[market].price_max - 1
+    exact = zero_equity_price(state, market, lots, share)
+    if exact is None:
+        return highest
     inward = state.rules["rounding"]["bankruptcy_price"] == "inward"
     price = ceil(exact) if (lots > 0) == inward else floor(exact)
-    return clamp(price, 1, state.markets[market].price_max - 1)
+    return clamp(price, 1, highest)
+
+
+def zero_equity_price(state: State, market: int, lots: int, share: int) -> Fraction | None:
+    """Return the price at which closing signed lots leaves nothing of a share of equity, None if all are too low.
+
+    Closing takes place at a value V of whole atoms, and costs a fee of it if the rule says so (R-A9, R-U6): who pays V
+    pays V (1 + fee) = N + E at most, who receives it needs V (1 - fee) = N - E at least.
+    """
+    faces = abs(lots) * state.markets[market].multiplier
+    value = state.value(market, abs(lots), state.mark[market])
+    fee = Fraction((state.rules["contract"].get("closing_fee") or {"fee_ppm": 0})["fee_ppm"], PPM)
+    if (lots < 0) == state.inverse():
+        exit_value = ceil(max(0, value - share) / (1 - fee))
+    else:
+        exit_value = floor(max(0, value + share) / (1 + fee))
+    if not state.inverse():
+        return Fraction(exit_value, faces)
+    return Fraction(faces, exit_value) if exit_value else None
 
 
 def liquidation_price(state: State, unit: Any, market: int) -> int:

@@ -166,7 +166,8 @@ def _check_margin(state: State, account: int, market: int, side: int, lots: int,
     if after <= before:
         return ""
     mark = state.mark[market]
-    open_loss = 0 if price is None else state.value(market, lots, max(0, side * (price - mark)))
+    paid = mark if price is None else price
+    open_loss = max(0, state.worth(market, side * lots, paid) - state.worth(market, side * lots, mark))
     taker_ppm = state.rules["charges"]["taker_ppm"]
     fee = ppm_up(state.value(market, lots, mark), taker_ppm) if taker_ppm > 0 else 0
     free = margin.free_collateral(state, account, market, after)

@@ -40,7 +40,7 @@ def sign(value: int) -> int:
 
 @dataclass
 class Market:
-    """One linear market; `multiplier` in atoms per lot and tick, `price_max` in ticks."""
+    """One market; `multiplier` in atoms per lot and tick, of an inverse lot at one tick; `price_max` in ticks."""
 
     symbol: str
     multiplier: int
@@ -170,8 +170,18 @@ class State:
         return max(0, self.balances[FUND] - self.floor())
 
     def value(self, market: int, lots: int, price: int) -> int:
-        """Return the value of so many (signed) lots at a price, atoms (R-U2)."""
+        """Return the value of so many (signed) lots at a price, atoms (R-U2, R-U5)."""
+        if self.inverse():
+            return sign(lots) * (abs(lots) * self.markets[market].multiplier // price)
         return lots * self.markets[market].multiplier * price
+
+    def worth(self, market: int, lots: int, price: int) -> int:
+        """Return what so many (signed) lots bring at a price, atoms: a long of an inverse contract owes its value."""
+        return -self.value(market, lots, price) if self.inverse() else self.value(market, lots, price)
+
+    def inverse(self) -> bool:
+        """Say whether contracts are settled in the coin they are on (R-U5)."""
+        return bool(self.rules["contract"].get("payoff") == "inverse")
 
     def position(self, owner: Any, market: int) -> Position:
         """Return the position of an account or the FUND in a market."""

@@ -45,7 +45,7 @@ def find_taker(state: State, owner: int, market: int, lots: int, price: int, by_
 
 def loss_at_mark(state: State, market: int, lots: int, price: int) -> int:
     """Return what buying (signed) lots at a price instead of at mark costs, at least 0."""
-    return max(0, state.value(market, lots, price - state.mark[market]))
+    return max(0, state.worth(market, lots, price) - state.worth(market, lots, state.mark[market]))
 
 
 def backstop_accepts(state: State, owner: int, account: int, market: int, lots: int, price: int) -> bool:

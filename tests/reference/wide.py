@@ -12,12 +12,13 @@ from copy import deepcopy
 from random import Random
 from typing import Any
 
-from . import wide_fund, wide_pockets
+from . import wide_contract, wide_fund, wide_pockets
 from .workload import random_rules
 
 Rules = dict[str, Any]
 
 WIDENINGS: list[Callable[[Random, Rules], None]] = [
+    wide_contract.widen_contract,
     wide_fund.fund_watches,
     wide_fund.adl_terms,
     wide_pockets.pockets,

@@ -254,7 +254,7 @@ class Trader:
         if rules["margin"]["leverage_max"]:
             rate = max(rate, ceil_div(PPM, rules["margin"]["leverage_max"]))
         free = max(0, self.venue.free_collateral(account))
-        lot_value: int = self.world.markets[market]["multiplier_atoms"] * self.venue.mark(market)
+        lot_value: int = self.venue.state.value(market, 1, self.venue.mark(market))
         limit: int = rules["contract"]["lots_max"]
         return max(1, min(limit, free * PPM // (rate * lot_value)))
 
