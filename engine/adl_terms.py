@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from .contract import bankruptcy_ticks, value_atoms
+from .contract import bankruptcy_ticks, value_atoms, worth_atoms
 from .drawdown import is_down
 from .kernel import kernel
 from .ledger import balance_atoms
@@ -172,10 +172,10 @@ def _lots_to_keep(t: Tables, fund: int, market: int, price_ticks: int) -> int:
     low, high = 1, held
     while low < high:
         closed = (low + high) // 2
-        removed = side * share_down(abs(cost), closed, held)
-        pool = balance_atoms(t, fund) + side * value_atoms(t, market, closed, price_ticks) - removed
-        left = value_atoms(t, market, held - closed, t.markets[market, M_MARK_TICKS])
-        loss = cost - removed - side * left
+        removed = share_down(abs(cost), closed, held) * (1 if cost > 0 else -1)
+        pool = balance_atoms(t, fund) + worth_atoms(t, market, side * closed, price_ticks) - removed
+        left = worth_atoms(t, market, side * (held - closed), t.markets[market, M_MARK_TICKS])
+        loss = cost - removed - left
         if loss <= ppm_down(max(0, pool), t.venue[V_POOL_UNTIL_PPM]):
             high = closed
         else:
@@ -241,7 +241,7 @@ def may_be_counterparty(t: Tables, account: int, market: int, price_ticks: int) 
         return False
     if filters & PASS_NO_OVERLAP:
         share = position_equity_atoms(t, unit, market, equity_atoms(t, unit))
-        return share + value_atoms(t, market, lots, price_ticks) - value_atoms(t, market, lots, mark) >= 0
+        return share + worth_atoms(t, market, lots, price_ticks) - worth_atoms(t, market, lots, mark) >= 0
     return True
 
 

@@ -60,9 +60,9 @@ def lots_to_keep(state: State, market: int) -> int:
     side, held = sign(position.lots), abs(position.lots)
 
     def enough(closed: int) -> bool:
-        removed = side * (abs(position.cost) * closed // held)
-        pool = state.balances[FUND] + side * state.value(market, closed, price) - removed
-        loss = position.cost - removed - side * state.value(market, held - closed, state.mark[market])
+        removed = sign(position.cost) * (abs(position.cost) * closed // held)
+        pool = state.balances[FUND] + state.worth(market, side * closed, price) - removed
+        loss = position.cost - removed - state.worth(market, side * (held - closed), state.mark[market])
         return bool(loss * PPM <= state.rules["deleveraging"]["pool"]["until_ppm"] * max(0, pool))
 
     return held - 1 - bisect_left(range(1, held), True, key=enough)
@@ -97,14 +97,14 @@ def passed_over(state: State, account: int, market: int, price: int) -> bool:
         return False
     unit, lots = state.unit_of(account, market), state.position(account, market).lots
     values = [state.value(m, state.position(account, m).lots, state.mark[m]) for m in state.markets_of(unit)]
-    worth = state.value(market, lots, state.mark[market])
+    worth = state.worth(market, lots, state.mark[market])
     share = margin.equity_share(state, unit, market, margin.equity(state, unit))
     return (
         (rule["spare_backstops"] and account in state.backstops)
         or (rule["profitable"] and margin.unrealised(state, account, market) <= 0)
         or abs(worth) < rule["minimum_quote"] * ATOMS_PER_QUOTE
         or (rule["hedged_ppm"] is not None and abs(sum(values)) * PPM <= rule["hedged_ppm"] * sum(map(abs, values)))
-        or (rule["overlap"] and share + state.value(market, lots, price) - worth < 0)
+        or (rule["overlap"] and share + state.worth(market, lots, price) - worth < 0)
     )
 
 
