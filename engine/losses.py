@@ -10,20 +10,30 @@ from numpy.typing import NDArray
 from .events import Code, has_room
 from .kernel import kernel
 from .ledger import balance_atoms, post
-from .margin import equity_atoms, market_of, open_positions, owner_of, unrealised_atoms
+from .margin import open_positions
+from .payers import (
+    SHARE_ATOMS,
+    SHARE_COLUMNS,
+    SHARE_KEY,
+    SHARE_LIMIT,
+    SHARE_MARKET,
+    SHARE_UNIT,
+    SHARING,
+    begin_session,
+    describe,
+    find_payers,
+    split_over_units,
+)
 from .tables import (
-    A_KEY,
     BAD_DEBT,
     FLAG_OWING,
     FUND,
-    P_ISOLATED,
-    P_LOTS,
     U_FLAGS,
     V_ACCOUNTS,
+    V_CARRIED_ATOMS,
     V_FUND_FLOOR_ATOMS,
-    V_MARKETS,
     V_OWING_COUNT,
-    V_POCKETS_AT,
+    V_SESSION,
     Table,
     Tables,
 )
@@ -36,45 +46,69 @@ SOCIALISED = int(Code.SOCIALISED)
 BAD_DEBT_CODE = int(Code.BAD_DEBT)
 Integers = NDArray[np.int64]
 
-# a unit that owes or wins: how much, and its place among equals
-SHARE_UNIT, SHARE_ATOMS, SHARE_KEY, SHARE_MARKET = range(4)
-SHARE_COLUMNS = 4
-
 # progress of collecting: the winner and the deficit that are next, and what the winner has paid
 X_WINNER, X_DEFICIT, X_PAID = range(3)
 
 
 def share(venue: Venue) -> None:
-    """Cover the deficits of flat units: by the fund, then by winners if the rule says so, then as bad debt."""
+    """Cover the deficits of flat units: by the fund, then by others if the rule says so, then as bad debt."""
+    t, rule = venue.tables, venue.rules.socialisation
+    if not is_settled(t):
+        owed = _deficits(venue)
+        if len(owed) > 0:
+            if rule.session is not None and rule.session.at_end:
+                t.venue[V_CARRIED_ATOMS] += sum(owed[:, SHARE_ATOMS].tolist())
+            elif rule.rule != "none":
+                _collect_from_payers(venue, owed)
+            venue.for_each(write_off, owed)
+    if rule.session is not None and (venue.step + 1) % venue.steps(rule.session.length_s) == 0:
+        _end_session(venue)
+
+
+def _deficits(venue: Venue) -> Integers:
+    """Let the fund pay what it may (R-L1); return unit and atoms of what is still owed, in order."""
     t = venue.tables
-    if is_settled(t):
-        return
     owing = np.zeros((int(t.venue[V_OWING_COUNT]) + 1, SHARE_COLUMNS), dtype=np.int64)
     owing = owing[: take_owing(t, owing)]
     # A cross unit has market NONE and so stands before its pockets (R-L1).
     owing = owing[np.lexsort((owing[:, SHARE_MARKET], owing[:, SHARE_KEY]))]
     venue.for_each(cover_deficits, np.ascontiguousarray(owing[:, SHARE_UNIT]))
     owed = np.zeros((len(owing) + 1, 2), dtype=np.int64)
-    owed = owed[: still_owed(t, owing, owed)]
-    if len(owed) == 0:
-        return
-    if venue.rules.socialisation.rule != "none":
-        _collect_from_winners(venue, owed)
-    venue.for_each(write_off, owed)
+    return owed[: still_owed(t, owing, owed)]
 
 
-def _collect_from_winners(venue: Venue, owed: Integers) -> None:
-    """Post what winners pay, largest first, to the deficits in order; lowers what is owed (R-L2)."""
+def _end_session(venue: Venue) -> None:
+    """Claw back what the venue carried for the session, and begin the next one (R-L6, R-L7)."""
     t = venue.tables
-    winners = np.empty((len(t.units), SHARE_COLUMNS), dtype=np.int64)
-    winners = winners[: find_winners(t, winners)]
-    winners = winners[np.lexsort((winners[:, SHARE_MARKET], winners[:, SHARE_KEY], -winners[:, SHARE_ATOMS]))]
+    carried = int(t.venue[V_CARRIED_ATOMS])
+    t.venue[V_CARRIED_ATOMS] = 0
+    bad_debt = int(t.venue[V_ACCOUNTS]) + BAD_DEBT
+    assert 0 <= carried <= -balance_atoms(t, bad_debt), "what is carried was written off before"
+    if carried > 0:
+        _collect_from_payers(venue, np.array([[bad_debt, carried]]))
+    if t.venue[V_SESSION]:
+        begin_session(t)
+
+
+def _collect_from_payers(venue: Venue, owed: Integers) -> None:
+    """Post what payers pay, in their order, to the deficits in order; lowers what is owed (R-L2, R-L4, R-L5)."""
+    t, rule = venue.tables, venue.rules.socialisation
+    payers = np.empty((len(t.units), SHARE_COLUMNS), dtype=np.int64)
+    payers = payers[: find_payers(t, SHARING.index(rule.rule), payers)]
+    first = np.zeros(len(payers), dtype=np.int64) if rule.in_order_of_keys else -payers[:, SHARE_ATOMS]
+    payers = payers[np.lexsort((payers[:, SHARE_MARKET], payers[:, SHARE_KEY], first))]
     deficits = sum(owed[:, SHARE_ATOMS].tolist())
-    found = venue.rules.socialisation.shares_atoms(deficits, winners[:, SHARE_ATOMS])
+    limits = (payers[:, SHARE_LIMIT],) if rule.rule == "open_interest" else ()
+    found = rule.shares_atoms(deficits, payers[:, SHARE_ATOMS], *limits)
     shares = np.ascontiguousarray(found, dtype=np.int64)
-    assert shares.shape == (len(winners),) and (shares >= 0).all() and shares.sum() <= deficits
+    assert shares.shape == (len(payers),) and (shares >= 0).all() and shares.sum() <= deficits
+    units = np.ascontiguousarray(payers[:, SHARE_UNIT])
+    if rule.rule == "session_profit":
+        rows = np.empty((len(t.units), SHARE_COLUMNS), dtype=np.int64)
+        rows = rows[: split_over_units(t, units, shares, rows)]
+        units, shares = np.ascontiguousarray(rows[:, SHARE_UNIT]), np.ascontiguousarray(rows[:, SHARE_ATOMS])
     progress = np.zeros(3, dtype=np.int64)
-    while not collect(t, np.ascontiguousarray(winners[:, SHARE_UNIT]), shares, owed, progress):
+    while not collect(t, units, shares, owed, progress):
         venue.flush()
 
 
@@ -89,26 +123,17 @@ def is_settled(t: Tables) -> bool:
 
 @kernel
 def take_owing(t: Tables, rows: Table) -> int:
-    """Empty the list of units owing; describe those still flat and below zero in `rows` (n, 4), return how many."""
+    """Empty the list of units owing; describe those still flat and below zero in `rows` (n, 5), return how many."""
     count = 0
     for i in range(t.venue[V_OWING_COUNT]):
         unit = t.owing[i]
         t.units[unit, U_FLAGS] &= ~FLAG_OWING
         if balance_atoms(t, unit) < 0 and open_positions(t, unit) == 0:
-            _describe(t, unit, -balance_atoms(t, unit), rows, count)
+            describe(t, unit, -balance_atoms(t, unit), 0, rows, count)
             count += 1
     assert count <= t.venue[V_OWING_COUNT] < rows.shape[0]
     t.venue[V_OWING_COUNT] = 0
     return count
-
-
-@kernel
-def _describe(t: Tables, unit: int, amount: int, rows: Table, row: int) -> None:
-    """Write down a unit and its amount."""
-    rows[row, SHARE_UNIT] = unit
-    rows[row, SHARE_ATOMS] = amount
-    rows[row, SHARE_KEY] = t.accounts[owner_of(t, unit), A_KEY]
-    rows[row, SHARE_MARKET] = market_of(t, unit)
 
 
 @kernel
@@ -127,40 +152,6 @@ def still_owed(t: Tables, owing: Table, owed: Table) -> int:
         count += 1
     assert count <= owing.shape[0] + 1
     return count
-
-
-@kernel
-def find_winners(t: Tables, rows: Table) -> int:
-    """Describe every trader unit with max(0, min(unrealised profit, equity)) above zero; return how many (R-L2)."""
-    venue = t.venue
-    markets = venue[V_MARKETS]
-    count = 0
-    for account in range(venue[V_ACCOUNTS]):
-        cross = 0
-        for market in range(markets):
-            if t.positions[account * markets + market, P_LOTS] == 0:
-                continue
-            gain = unrealised_atoms(t, account, market)
-            if not t.positions[account * markets + market, P_ISOLATED]:
-                cross += gain
-            elif gain > 0:
-                pocket = venue[V_POCKETS_AT] + account * markets + market
-                count += _describe_winner(t, pocket, gain, rows, count)
-        if cross > 0:
-            count += _describe_winner(t, account, cross, rows, count)
-    assert count <= rows.shape[0]
-    return count
-
-
-@kernel
-def _describe_winner(t: Tables, unit: int, gain: int, rows: Table, row: int) -> int:
-    """Write down a unit that can pay out of its unrealised profit; return the number of rows written."""
-    atoms = min(gain, equity_atoms(t, unit))
-    if atoms <= 0:
-        return 0
-    assert atoms <= gain
-    _describe(t, unit, atoms, rows, row)
-    return 1
 
 
 @kernel

@@ -93,6 +93,7 @@ from .tables import (
     V_ROUND_REQUIREMENT_UP,
     V_SEIZE_MARGIN,
     V_SELF_TRADE,
+    V_SESSION,
     V_TAKER,
     V_TAKER_PPM,
     V_WAREHOUSE_LEVERAGE,
@@ -109,7 +110,7 @@ PRICE_TICKS_LIMIT = 32**4
 RULE_SWITCHES = [
     V_LEFTOVER, V_SEIZE_MARGIN, V_WAREHOUSE_LEVERAGE, V_ADL_TRIGGER, V_ADL_RANK, V_ADL_PRICE, V_ADL_CANCELS,
     V_MARK_FIRST, V_MARK_SECOND, V_MARK_THIRD, V_COLLAR_PPM, *TERM_SWITCHES, *WATCH_SWITCHES,
-    *CONTRACT_SWITCHES,
+    *CONTRACT_SWITCHES, V_SESSION,
 ]  # fmt: skip
 VALUE_MAX_ATOMS = 2**58  # leaves room for multiples of a requirement, and for money beside positions
 
@@ -154,6 +155,7 @@ def allocate(
         owing=table(unit_rows),
         triggered=table(orders_max + 1),
         events=table(events_max, EVENT_COLUMNS),
+        sessions=table(traders if counts_sessions(rules) else 1),
         peaks=table(PEAK_WATCHES, peak_rows(rules), PEAK_COLUMNS),
     )
     _fill_venue(t.venue, rules, traders, count, NONE if pocket_rows == 0 else traders + VENUE_UNITS, journal)
@@ -175,6 +177,11 @@ def allocate(
         first_tier += len(tiers[row])
     assert first_tier == len(t.tiers)
     return t
+
+
+def counts_sessions(rules: RuleSet) -> bool:
+    """Say whether the profits of a session have to be known (R-L6)."""
+    return rules.socialisation.rule == "session_profit"
 
 
 def table(*shape: int) -> NDArray[np.int64]:
@@ -249,6 +256,7 @@ def _fill_venue(
     _fill_waterfall(venue, rules)
     fill_terms(venue, rules)
     fill_pockets(venue, rules.margin)
+    venue[V_SESSION] = int(counts_sessions(rules))
 
 
 def _fill_marks(venue: NDArray[np.int64], rules: RuleSet) -> None:

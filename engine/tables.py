@@ -195,6 +195,8 @@ V_POCKETS = 75  # fixed: POCKETS_FREE, POCKETS_STRICT or POCKETS_SEARCH
 V_SEARCH_PPM = 76  # fixed: levels of the general account's search, 0 without it
 V_SEARCH_INITIAL_PPM = 77
 V_SEARCH_RELEASE_PPM = 78
+V_SESSION = 127  # fixed: 1 if profits of a session are counted
+V_CARRIED_ATOMS = 128  # losses: written off in this session, to be clawed back at its end
 VENUE_COLUMNS = 200
 
 # Values of V_LEFTOVER, V_ADL_TRIGGER, V_ADL_RANK and V_ADL_PRICE: a rule's words in the order given here.
@@ -236,6 +238,7 @@ SHAPES: dict[str, tuple[str, ...]] = {
     "owing": ("units",),  # rows of flat units below zero, until loss sharing
     "triggered": ("orders_max + 1",),  # waiting orders collected for execution
     "events": ("events_max", "EVENT_COLUMNS"),  # see events.py
+    "sessions": ("A, or one",),  # equity at the start of the session less withdrawals since, plus deposits
     "peaks": ("PEAK_WATCHES", "longest window in steps", "PEAK_COLUMNS"),  # see drawdown.py
 }
 TABLE_NAMES = tuple(SHAPES)
@@ -264,6 +267,7 @@ class Tables:
     owing: Table
     triggered: Table
     events: Table
+    sessions: Table
     peaks: Table
 
     __slots__ = (*TABLE_NAMES, "_directory", "address")

@@ -23,6 +23,7 @@ from .tables import (
     V_MARKETS,
     V_POCKETS,
     V_POCKETS_AT,
+    V_SESSION,
     Tables,
 )
 
@@ -46,6 +47,8 @@ def deposit(t: Tables, account: int, amount: int) -> int:
     if amount < 1 or amount > AMOUNT_MAX_ATOMS or amount - balance_atoms(t, outside) > MONEY_MAX_ATOMS:
         return AMOUNT
     post(t, outside, account, amount, DEPOSIT, 0)
+    if t.venue[V_SESSION]:
+        t.sessions[account] += amount
     return OK
 
 
@@ -57,6 +60,8 @@ def withdraw(t: Tables, account: int, amount: int) -> int:
     if min(free_collateral_atoms(t, account, NONE, 0), balance_atoms(t, account)) < amount:
         return MARGIN
     post(t, account, t.venue[V_ACCOUNTS] + OUTSIDE, amount, WITHDRAW, 0)
+    if t.venue[V_SESSION]:
+        t.sessions[account] -= amount
     return OK
 
 

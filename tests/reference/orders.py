@@ -238,12 +238,18 @@ def as_command(order: Order) -> Command:
     }
 
 
+def note_transfer(state: State, account: int, amount: int) -> None:
+    """Leave money brought in or taken out out of the session's profit (R-L6)."""
+    state.session_start[account] = state.session_start.get(account, 0) + amount
+
+
 def _deposit(state: State, command: Command) -> str:
     if not 1 <= command["amount"] <= AMOUNT_MAX:
         return "AMOUNT"
     if command["amount"] - state.balances["OUTSIDE"] > MONEY_MAX:
         return "AMOUNT"
     state.post("OUTSIDE", ("cross", command["account"]), command["amount"], "DEPOSIT")
+    note_transfer(state, command["account"], command["amount"])
     return "OK"
 
 
@@ -254,6 +260,7 @@ def _withdraw(state: State, command: Command) -> str:
     if min(margin.free_collateral(state, account), state.balances["cross", account]) < amount:
         return "MARGIN"
     state.post(("cross", account), "OUTSIDE", amount, "WITHDRAW")
+    note_transfer(state, account, -amount)
     return "OK"
 
 

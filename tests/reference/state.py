@@ -143,6 +143,8 @@ class State:
     sequences: list[int] = field(default_factory=list)
     unfinished_cascades: int = 0
     fund_samples: list[tuple[int, int]] = field(default_factory=list)
+    carried: int = 0
+    session_start: dict[int, int] = field(default_factory=dict)
     fund_down: set[str] = field(default_factory=set)
     replayed: dict[Any, int] = field(default_factory=dict)
     replayed_rows: int = 0

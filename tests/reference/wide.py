@@ -12,7 +12,7 @@ from copy import deepcopy
 from random import Random
 from typing import Any
 
-from . import wide_contract, wide_fund, wide_pockets
+from . import wide_contract, wide_fund, wide_pockets, wide_sharing
 from .workload import random_rules
 
 Rules = dict[str, Any]
@@ -22,6 +22,7 @@ WIDENINGS: list[Callable[[Random, Rules], None]] = [
     wide_fund.fund_watches,
     wide_fund.adl_terms,
     wide_pockets.pockets,
+    wide_sharing.loss_sharing,
 ]
 NARROWINGS: list[Callable[[Rules], None]] = []
 
