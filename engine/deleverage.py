@@ -33,6 +33,7 @@ from .tables import (
     P_LOTS,
     U_LIQUIDATION,
     V_ACCOUNTS,
+    V_ADL_AT_TURN,
     V_ADL_CANCELS,
     V_ADL_FILTERS,
     V_ADL_RANK,
@@ -41,6 +42,7 @@ from .tables import (
     Tables,
 )
 from .transfer import transfer
+from .turns import due_lots, order_seat, score_seat, settle_due
 
 if TYPE_CHECKING:
     from .venue import Venue
@@ -68,10 +70,20 @@ def stage(venue: Venue, units: Table) -> None:
             ranking = ranks.allocate(int(t.venue[V_ACCOUNTS]), len(venue.markets))
         else:
             assert status == ASK
-            _score_seat(venue, ranking, int(progress[D_SEAT]))
+            n = int(progress[D_UNIT])
+            _score_seat(venue, ranking, progress, int(units[n]) if n < len(units) else venue.fund_unit, prices)
 
 
-def _score_seat(venue: Venue, ranking: Ranking, seat: int) -> None:
+def _score_seat(venue: Venue, ranking: Ranking, progress: Table, unit: int, prices: Table) -> None:
+    """Let the rule score all holders of a seat for the turn of a unit's position, and put them in order."""
+    t, seat = venue.tables, int(progress[D_SEAT])
+    market = seat // 2
+    ask_rule(venue, ranking, seat)
+    lots = abs(int(t.positions[int(owner_of(t, unit)) * len(venue.markets) + market, P_LOTS]))
+    order_seat(t, ranking, seat, lots - int(prices[KEEP, market]), int(prices[PRICE, market]))
+
+
+def ask_rule(venue: Venue, ranking: Ranking, seat: int) -> None:
     """Let the rule score all holders of a seat. It sees the fund too if that is one, though the fund comes last."""
     t, market, side = venue.tables, seat // 2, 1 - 2 * (seat % 2)
     first, count = ranking.seats[seat].tolist()
@@ -83,7 +95,6 @@ def _score_seat(venue: Venue, ranking: Ranking, seat: int) -> None:
     scores = np.asarray(venue.rules.deleveraging.scores(Holders(*columns.T)), dtype=np.float64)
     assert scores.shape == (len(holders),) and not np.isnan(scores).any(), "a rank gives every holder a number"
     ranking.scores[first : first + count] = scores[:count]
-    ranks.heapify(t, ranking, seat)
 
 
 @kernel
@@ -127,7 +138,7 @@ def _close_position(t: Tables, unit: int, market: int, prices: Table, progress: 
     while abs(positions[row, P_LOTS]) > keep:
         if not has_room(t):
             return FULL
-        status = _see_to_ranking(t, ranking, seat, progress)
+        status = _see_to_ranking(t, ranking, seat, abs(positions[row, P_LOTS]) - keep, price, progress)
         if status != DONE:
             return status
         other = _next_counterparty(t, ranking, seat, positions[row, P_LOTS], price)
@@ -136,9 +147,10 @@ def _close_position(t: Tables, unit: int, market: int, prices: Table, progress: 
         if venue[V_ADL_CANCELS] and other != venue[V_ACCOUNTS] + FUND:
             cancel_all(t, other, market, cause)
         lots = positions[row, P_LOTS]
-        theirs = abs(positions[other * venue[V_MARKETS] + market, P_LOTS])
+        theirs = due_lots(t, ranking, other, market)
         assert theirs > 0
         transfer(t, ADL, account, other, market, min(abs(lots) - keep, theirs) * (1 if lots > 0 else -1), price, cause)
+        settle_due(t, ranking, seat, other)
         rescore(t, ranking, other)
     release_flat_pocket(t, account, market, cause)
     if ranking.seats.shape[0] > 0:
@@ -149,19 +161,23 @@ def _close_position(t: Tables, unit: int, market: int, prices: Table, progress: 
 
 
 @kernel
-def _see_to_ranking(t: Tables, ranking: Ranking, seat: int, progress: Table) -> int:
+def _see_to_ranking(t: Tables, ranking: Ranking, seat: int, lots: int, price: int, progress: Table) -> int:
     """Make sure that a seat is gathered and its scores are true; return DONE, RANK or ASK.
 
     A rule of the user's own is asked for the whole seat when a position's turn comes: scores may look at all holders.
+    So it is with ranks that draw or split, which look at all of them too.
     """
     if ranking.seats.shape[0] == 0:
         return RANK
     if ranking.seats[seat, SEAT_FIRST] == NONE:
         gather(t, ranking, seat)
-    if t.venue[V_ADL_RANK] == NONE and progress[D_SEAT] != seat:
+    if t.venue[V_ADL_AT_TURN] and progress[D_SEAT] != seat:
         progress[D_SEAT] = seat
         if ranking.seats[seat, SEAT_COUNT] > 0:
-            return ASK
+            if t.venue[V_ADL_RANK] == NONE:
+                return ASK
+            score_seat(t, ranking, seat)
+            order_seat(t, ranking, seat, lots, price)
     return DONE
 
 

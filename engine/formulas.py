@@ -10,9 +10,22 @@ from typing import Any
 
 import numpy as np
 
+from .tables import (
+    LEVERAGE,
+    PNL,
+    PNL_LEVERAGE,
+    PRO_RATA_EQUITY,
+    PRO_RATA_LEVERAGE_PNL,
+    PRO_RATA_LOTS,
+    PRO_RATA_WEALTH,
+    RANDOM_START,
+    SIZE,
+)
+
 PPM = 1_000_000
 # Components of a mark price that are of one market and one moment.
 MARK_COMPONENTS = ("last", "mid", "book", "index", "index_basis")
+LEVERAGE_LEAST = 1e-300  # below any leverage there is, so that nothing is divided by zero
 LAST, MID, BOOK, INDEX, INDEX_BASIS = range(5)
 
 # Whole columns or numbers; typing a formula once for both would need four overloads each.
@@ -38,6 +51,56 @@ def entry_leverage(cost: Numbers, value: Numbers, equity: Numbers) -> Numbers:
     # The cost has the sign of the lots, of an inverse contract the other one; there value falls as the price rises.
     ratio = (cost > 0) * (value / paid) + (cost < 0) * (paid / worth)
     return ratio * ((equity > 0) * (value / np.maximum(1, equity)))
+
+
+def profit_share(unrealised: Numbers, cost: Numbers) -> Numbers:
+    """Return the unrealised profit as a share of the value at entry (R-W80); in atoms."""
+    return unrealised / np.maximum(1, abs(cost))
+
+
+def position_leverage(value: Numbers, equity: Numbers) -> Numbers:
+    """Return the value of a position over the equity of its unit, 0 without equity (R-W80); in atoms."""
+    return (equity > 0) * (value / np.maximum(1, equity))
+
+
+def rank_score(
+    rank: int, gain: Numbers, leverage: Numbers, lots: Numbers, value: Numbers, unrealised: Numbers, equity: Numbers
+) -> Numbers:
+    """Return the score, or for pro rata the weight, of a holder by a rank of ADL_RANKS (R-W80, R-W81, R-W83, R-W84).
+
+    `gain`: profit_share, `leverage`: position_leverage; money in atoms. Source of `pnl_leverage`: BitMEX,
+    auto-deleveraging; effective leverage is value over (value less bankrupt value), which is the equity.
+    """
+    assert rank >= PNL_LEVERAGE and rank != RANDOM_START
+    profit = np.maximum(0, unrealised)
+    wealth = np.maximum(0, equity)
+    if rank == PNL_LEVERAGE:
+        lent = (leverage > 0) / np.maximum(LEVERAGE_LEAST, leverage)
+        return gain * ((gain > 0) * leverage + (gain <= 0) * lent)
+    if rank == PNL:
+        return 1.0 * unrealised
+    if rank == LEVERAGE:
+        return 1.0 * leverage
+    if rank == SIZE:
+        return 1.0 * value
+    if rank == PRO_RATA_EQUITY:
+        return 1.0 * wealth
+    if rank == PRO_RATA_LOTS:
+        return 1.0 * abs(lots)
+    if rank == PRO_RATA_WEALTH:
+        return 1.0 * np.minimum(profit, wealth)
+    if rank == PRO_RATA_LEVERAGE_PNL:
+        return leverage * profit
+    # PRO_RATA_PNL and MIN_MAX
+    return 1.0 * profit
+
+
+def light_percent(above: Numbers, total: Numbers) -> Numbers:
+    """Return the light a trader is shown, 20 to 100 percent: `above` of `total` lots are his or before his (R-W85).
+
+    Rounded up to fifths; 20 percent is deleveraged first. Source: BitMEX, auto-deleveraging examples.
+    """
+    return -(-5 * above // total) * 20
 
 
 def fund_accepts(

@@ -15,35 +15,47 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import formulas
+from .allocation import PART_COLUMNS
+from .chance import draw
 from .contract import worth_atoms
 from .kernel import kernel
 from .ledger import balance_atoms
 from .margin import health_atoms, unit_of
 from .tables import (
     A_KEY,
+    ENTRY_LEVERAGE,
     FLAG_TREATED,
+    M_INDEX_TICKS,
     M_MARK_TICKS,
     NONE,
     P_COST_ATOMS,
     P_LOTS,
     PNL_MARGIN,
+    QUEUE,
     U_FLAGS,
     V_ACCOUNTS,
+    V_ADL_AT_TURN,
     V_ADL_FILTERS,
     V_ADL_RANK,
+    V_ADL_SPREAD,
     V_MARKETS,
+    V_STEP,
     Table,
     Tables,
 )
 
 pnl_margin = kernel(formulas.pnl_margin)
 entry_leverage = kernel(formulas.entry_leverage)
+profit_share = kernel(formulas.profit_share)
+position_leverage = kernel(formulas.position_leverage)
+rank_score = kernel(formulas.rank_score)
 
 SEAT_FIRST, SEAT_COUNT = range(2)
 USED = 0
-HOLDING_COLUMNS = 7
+HOLDING_COLUMNS = 9
 GATHER_BLOCK = 256
 LAST_OF_ALL = -np.inf  # score of who was passed over
+NO_DRAW = 2**63 - 1
 
 
 class Ranking(NamedTuple):
@@ -59,6 +71,12 @@ class Ranking(NamedTuple):
     """(A * M,): row in `holders` of each position, any number for one in no seat: `seat_of` tells."""
     counts: Table
     """(1,): rows of `holders` used."""
+    weights: NDArray[np.float64]
+    """(A * M + 1,): while a position is split, the weight of each row of `holders`."""
+    parts: Table
+    """(A * M + 1, PART_COLUMNS): while a position is split, cap, key and part of each row of `holders`."""
+    dues: Table
+    """(A * M,): lots each position in the seat of the turn has to give, if positions are split."""
 
 
 def allocate(traders: int, markets: int) -> Ranking:
@@ -70,6 +88,9 @@ def allocate(traders: int, markets: int) -> Ranking:
         scores=np.empty(rows + 1, dtype=np.float64),
         places=np.empty(rows, dtype=np.int64),
         counts=np.zeros(1, dtype=np.int64),
+        weights=np.empty(rows + 1, dtype=np.float64),
+        parts=np.empty((rows + 1, PART_COLUMNS), dtype=np.int64),
+        dues=np.empty(rows, dtype=np.int64),
     )
 
 
@@ -80,20 +101,30 @@ def seat_against(market: int, lots: int) -> int:
 
 
 @kernel
-def holding(t: Tables, account: int, market: int) -> tuple[int, int, int, int, int, int, int]:
-    """Return lots, cost, value and unrealised profit of a position, and balance, equity, maintenance of its unit."""
+def holding(t: Tables, account: int, market: int) -> tuple[int, int, int, int, int, int, int, int, int]:
+    """Return what `Holders` says of a position: lots, cost, value, profit; balance, equity, maintenance; key, draw."""
     row = account * t.venue[V_MARKETS] + market
     unit = unit_of(t, account, market)
     lots = t.positions[row, P_LOTS]
     cost = t.positions[row, P_COST_ATOMS]
     worth = worth_atoms(t, market, lots, t.markets[market, M_MARK_TICKS])
     equity, maintenance = health_atoms(t, unit)
-    return lots, cost, abs(worth), worth - cost, balance_atoms(t, unit), equity, maintenance
+    key = t.accounts[account, A_KEY]
+    drawn = draw_of(t, account, market)
+    return lots, cost, abs(worth), worth - cost, balance_atoms(t, unit), equity, maintenance, key, drawn
+
+
+@kernel
+def draw_of(t: Tables, account: int, market: int) -> int:
+    """Return the draw of an account for this step and market, NO_DRAW for the fund (R-W82)."""
+    if account == t.venue[V_ACCOUNTS]:
+        return NO_DRAW
+    return draw(t.venue[V_STEP], market, t.markets[market, M_INDEX_TICKS], t.accounts[account, A_KEY])
 
 
 @kernel
 def describe_rows(t: Tables, market: int, holders: Table, first: int, columns: Table) -> None:
-    """Write the holding of each account in the rows of `holders` from `first` on into `columns` (n, 7)."""
+    """Write the holding of each account in the rows of `holders` from `first` on into `columns` (n, 9)."""
     for i in range(columns.shape[0]):
         values = holding(t, holders[first + i], market)
         for column in range(HOLDING_COLUMNS):
@@ -102,21 +133,26 @@ def describe_rows(t: Tables, market: int, holders: Table, first: int, columns: T
 
 @kernel
 def score_of(t: Tables, account: int, market: int) -> float:
-    """Return the score of a position by one of the venue's own ranks (R-W9)."""
+    """Return the score of a position by one of the venue's own ranks, but `random_start` (R-W9, R-W80)."""
     row = account * t.venue[V_MARKETS] + market
     unit = unit_of(t, account, market)
-    lots = t.positions[row, P_LOTS]
+    lots, cost = t.positions[row, P_LOTS], t.positions[row, P_COST_ATOMS]
     worth = worth_atoms(t, market, lots, t.markets[market, M_MARK_TICKS])
+    value = abs(worth)
     equity, maintenance = health_atoms(t, unit)
+    rank = t.venue[V_ADL_RANK]
     assert lots != 0
-    if t.venue[V_ADL_RANK] == PNL_MARGIN:
-        return pnl_margin(worth - t.positions[row, P_COST_ATOMS], balance_atoms(t, unit), equity, maintenance)
-    return entry_leverage(t.positions[row, P_COST_ATOMS], abs(worth), equity)
+    if rank == PNL_MARGIN:
+        return pnl_margin(worth - cost, balance_atoms(t, unit), equity, maintenance)
+    if rank == ENTRY_LEVERAGE:
+        return entry_leverage(cost, value, equity)
+    gain, leverage = profit_share(worth - cost, cost), position_leverage(value, equity)
+    return rank_score(rank, gain, leverage, lots, value, worth - cost, equity)
 
 
 @kernel
 def gather(t: Tables, ranking: Ranking, seat: int) -> None:
-    """Put all holders of a seat whose units are not under treatment into the ranking; scored unless a rule is asked."""
+    """Put all holders of a seat whose units are not under treatment into the ranking, scored unless their turn does it."""
     traders = t.venue[V_ACCOUNTS]
     first = ranking.counts[USED]
     row = first
@@ -127,7 +163,7 @@ def gather(t: Tables, ranking: Ranking, seat: int) -> None:
     ranking.seats[seat, SEAT_FIRST] = first
     ranking.seats[seat, SEAT_COUNT] = row - first
     ranking.counts[USED] = row
-    if t.venue[V_ADL_RANK] != NONE:
+    if not t.venue[V_ADL_AT_TURN]:
         heapify(t, ranking, seat)
 
 
@@ -135,7 +171,7 @@ def gather(t: Tables, ranking: Ranking, seat: int) -> None:
 def _gather_block(t: Tables, ranking: Ranking, seat: int, begin: int, end: int, row: int) -> int:
     """Put the holders among the accounts `begin` .. `end - 1` into the rows from `row` on; return the row behind."""
     market, side = seat // 2, 1 - 2 * (seat % 2)
-    markets, asks = t.venue[V_MARKETS], t.venue[V_ADL_RANK] == NONE
+    markets, later = t.venue[V_MARKETS], t.venue[V_ADL_AT_TURN]
     found = row
     for account in range(begin, end):
         # Written for everybody and kept for holders only: a branch here would be a guess half of which is wrong.
@@ -148,7 +184,7 @@ def _gather_block(t: Tables, ranking: Ranking, seat: int, begin: int, end: int, 
         ranking.holders[row] = account
         position = account * markets + market
         ranking.places[position] = row
-        ranking.scores[row] = 0.0 if asks else score_of(t, account, market)
+        ranking.scores[row] = 0.0 if later else score_of(t, account, market)
         row += 1
     return row
 
@@ -172,10 +208,13 @@ def renew(t: Tables, ranking: Ranking, seat: int, row: int, score: float) -> Non
 
 @kernel
 def has_next(t: Tables, ranking: Ranking, seat: int) -> bool:
-    """Say whether a seat has a first that was not passed over."""
+    """Say whether a seat has a first that was not passed over, and lots to give if positions are split."""
     if ranking.seats[seat, SEAT_COUNT] == 0:
         return False
-    return t.venue[V_ADL_FILTERS] == 0 or ranking.scores[ranking.seats[seat, SEAT_FIRST]] > LAST_OF_ALL
+    score = ranking.scores[ranking.seats[seat, SEAT_FIRST]]
+    if t.venue[V_ADL_SPREAD] != QUEUE:
+        return score > 0.0
+    return t.venue[V_ADL_FILTERS] == 0 or score > LAST_OF_ALL
 
 
 @kernel
@@ -188,9 +227,9 @@ def pass_over(t: Tables, ranking: Ranking, seat: int) -> None:
 
 @kernel
 def take_back(t: Tables, ranking: Ranking, seat: int) -> None:
-    """Give those passed over their scores again; a rule that is asked gives all of them anew at the next position."""
+    """Give those passed over their scores again, unless all are given anew at the next position's turn."""
     first = ranking.seats[seat, SEAT_FIRST]
-    if first == NONE or t.venue[V_ADL_RANK] == NONE:
+    if first == NONE or t.venue[V_ADL_AT_TURN]:
         return
     changed = False
     for row in range(first, first + ranking.seats[seat, SEAT_COUNT]):
@@ -216,7 +255,7 @@ def seat_of(t: Tables, ranking: Ranking, account: int, market: int) -> int:
 def rescore(t: Tables, ranking: Ranking, account: int) -> None:
     """Renew the scores of an account whose lots or money changed; what it no longer holds leaves its seat.
 
-    The scores of a rule that is asked are left: it gives all of a seat anew at the next position.
+    Scores that are given at a position's turn are left: all of a seat are given anew at the next one.
     """
     if account == t.venue[V_ACCOUNTS]:
         return  # the fund is no seat's holder: it comes last without a score
@@ -228,7 +267,7 @@ def rescore(t: Tables, ranking: Ranking, account: int) -> None:
             continue
         if t.positions[position, P_LOTS] == 0:
             _remove(t, ranking, seat, row)
-        elif t.venue[V_ADL_RANK] != NONE:
+        elif not t.venue[V_ADL_AT_TURN]:
             renew(t, ranking, seat, row, score_of(t, account, market))
 
 

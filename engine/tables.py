@@ -197,16 +197,25 @@ V_SEARCH_INITIAL_PPM = 77
 V_SEARCH_RELEASE_PPM = 78
 V_SESSION = 127  # fixed: 1 if profits of a session are counted
 V_CARRIED_ATOMS = 128  # losses: written off in this session, to be clawed back at its end
+V_ADL_SPREAD = 135  # fixed: how a position goes to its counterparties, QUEUE, PRO_RATA or FAIREST
+V_ADL_AT_TURN = 136  # fixed: 1 if scores are given when a position's turn comes, not kept as accounts change
 VENUE_COLUMNS = 200
 
 # Values of V_LEFTOVER, V_ADL_TRIGGER, V_ADL_RANK and V_ADL_PRICE: a rule's words in the order given here.
 LEFTOVERS = ("retry", "fund", "backstop")
 ADL_TRIGGERS = ("none", "fund_empty", "equity_below_zero")
-ADL_RANKS = ("pnl_margin", "entry_leverage")
+ADL_RANKS = (
+    "pnl_margin", "entry_leverage", "pnl_leverage", "pnl", "leverage", "size", "random_start",
+    "pro_rata_pnl", "pro_rata_equity", "pro_rata_lots", "pro_rata_wealth", "pro_rata_leverage_pnl", "min_max",
+)  # fmt: skip
 ADL_PRICES = ("bankruptcy", "mark", "previous_mark", "index")
 RETRY, TO_FUND, TO_BACKSTOP = range(3)
 NO_ADL, FUND_EMPTY, EQUITY_BELOW_ZERO = range(3)
-PNL_MARGIN, ENTRY_LEVERAGE = range(2)
+(
+    PNL_MARGIN, ENTRY_LEVERAGE, PNL_LEVERAGE, PNL, LEVERAGE, SIZE, RANDOM_START,
+    PRO_RATA_PNL, PRO_RATA_EQUITY, PRO_RATA_LOTS, PRO_RATA_WEALTH, PRO_RATA_LEVERAGE_PNL, MIN_MAX,
+) = range(13)  # fmt: skip
+QUEUE, PRO_RATA, FAIREST = range(3)
 AT_BANKRUPTCY, AT_MARK, AT_PREVIOUS_MARK, AT_INDEX = range(4)
 
 # Bits of V_ADL_FILTERS: who is passed over (R-W56).

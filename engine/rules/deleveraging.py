@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import model_validator
 
-from delever.engine.formulas import entry_leverage, pnl_margin
+from delever.engine.formulas import entry_leverage, pnl_margin, position_leverage, profit_share, rank_score
+from delever.engine.tables import ADL_RANKS, ENTRY_LEVERAGE, FAIREST, MIN_MAX, PNL_MARGIN, PRO_RATA, QUEUE, RANDOM_START
 
 from .adl_terms import Eligibility, FarFromMark, PoolRatio
 from .base import Rule
@@ -25,6 +26,21 @@ class Holders(NamedTuple):
     balance_atoms: NDArray[np.int64]
     equity_atoms: NDArray[np.int64]
     maintenance_atoms: NDArray[np.int64]
+    keys: NDArray[np.int64]
+    draws: NDArray[np.int64]
+    """Of this step and market, below 2**32; larger for the fund, which no draw concerns."""
+
+    @property
+    def gain(self) -> NDArray[np.float64]:
+        """Unrealised profit as a share of the value at entry."""
+        share: NDArray[np.float64] = profit_share(self.unrealised_atoms, self.cost_atoms)
+        return share
+
+    @property
+    def leverage(self) -> NDArray[np.float64]:
+        """Value of the position over the equity of its unit, 0 without equity."""
+        leverage: NDArray[np.float64] = position_leverage(self.value_atoms, self.equity_atoms)
+        return leverage
 
 
 class Deleveraging(Rule):
@@ -32,8 +48,15 @@ class Deleveraging(Rule):
 
     trigger: Literal["none", "fund_empty", "equity_below_zero"] = "fund_empty"
     """`fund_empty`: what the fund could not take; `equity_below_zero`: every bankrupt unit."""
-    rank: Literal["pnl_margin", "entry_leverage"] = "pnl_margin"
-    """`pnl_margin`: profit share x margin ratio (Binance); `entry_leverage`: mark / entry x leverage (Hyperliquid)."""
+    rank: Literal[
+        "pnl_margin", "entry_leverage", "pnl_leverage", "pnl", "leverage", "size", "random_start",
+        "pro_rata_pnl", "pro_rata_equity", "pro_rata_lots", "pro_rata_wealth", "pro_rata_leverage_pnl", "min_max",
+    ] = "pnl_margin"  # fmt: skip
+    """One after another: `pnl_margin`: profit share x margin ratio (Binance); `entry_leverage`: mark / entry x leverage
+    (Hyperliquid); `pnl_leverage`: profit share x leverage, of losers over leverage (BitMEX); `pnl`, `leverage`, `size`;
+    `random_start`: by key, from a drawn one on (dYdX). All at once: `pro_rata_pnl`, `_equity`, `_lots`, `_wealth`
+    (profit, at most equity), `_leverage_pnl` (profit x leverage); `min_max`: whole lots, the largest share of a profit
+    as small as can be."""
     price: Literal["bankruptcy", "mark", "previous_mark", "index"] = "bankruptcy"
     """Price at which both sides are closed; `index` is the oracle price."""
     cancel_orders: bool = True
@@ -59,13 +82,28 @@ class Deleveraging(Rule):
             )
         return self
 
+    @property
+    def spread(self) -> int:
+        """How a position goes to its counterparties: QUEUE (one after another), PRO_RATA or FAIREST (R-W83, R-W84)."""
+        rank = ADL_RANKS.index(self.rank)
+        if rank == MIN_MAX:
+            return FAIREST
+        return PRO_RATA if rank > RANDOM_START else QUEUE
+
     def scores(self, holders: Holders) -> NDArray[np.float64]:
-        """Return a score per holder; the highest is deleveraged first, ties by key (R-W9)."""
-        h = holders
+        """Return a score per holder: in a queue the highest is first, ties by key; pro rata it is the weight (R-W9).
+
+        A rank of your own is this method in a subclass; `rank` then only says whether it is a queue or pro rata.
+        """
+        h, rank = holders, ADL_RANKS.index(self.rank)
         assert (h.lots != 0).all()
         scores: NDArray[np.float64]
-        if self.rank == "pnl_margin":
+        if rank == PNL_MARGIN:
             scores = pnl_margin(h.unrealised_atoms, h.balance_atoms, h.equity_atoms, h.maintenance_atoms)
-        else:
+        elif rank == ENTRY_LEVERAGE:
             scores = entry_leverage(h.cost_atoms, h.value_atoms, h.equity_atoms)
+        elif rank == RANDOM_START:
+            scores = 1.0 * (h.keys >= h.keys[np.lexsort((h.keys, h.draws))[:1]])
+        else:
+            scores = rank_score(rank, h.gain, h.leverage, h.lots, h.value_atoms, h.unrealised_atoms, h.equity_atoms)
         return scores

@@ -32,18 +32,24 @@ from delever.engine.rules.insurance import Insurance
 from delever.engine.rules.ruleset import RuleSet
 from delever.engine.tables import (
     A_KEY,
+    ADL_RANKS,
+    FAIREST,
     FLAG_REFUSED,
     FLAG_TREATED,
+    M_INDEX_TICKS,
     M_MARK_BEFORE_TICKS,
     M_MARK_TICKS,
     M_MULTIPLIER_ATOMS,
     P_COST_ATOMS,
     P_LOTS,
+    QUEUE,
     U_FLAGS,
     U_LIQUIDATION,
+    V_STEP,
 )
 from delever.engine.transfer import fund_room_atoms, transfer
 from delever.engine.venue import Venue
+from tests.reference import adl_ranks
 
 Commands = np.ndarray[Any, np.dtype[np.int64]]
 
@@ -105,20 +111,23 @@ def close_unit(venue: Venue, unit: int, equity: int) -> None:
             prices[market] = mark if price_rule == "mark" else int(t.markets[market, M_MARK_BEFORE_TICKS])
     cause = int(t.units[unit, U_LIQUIDATION])
     for market, price in prices.items():
-        for other in ranked_from_scratch(venue, market, account):
+        for other, most in ranked_from_scratch(venue, market, account):
             lots = int(t.positions[account * markets + market, P_LOTS])
             if lots == 0:
                 break
             venue.make_room()
             if venue.rules.deleveraging.cancel_orders and other != venue.fund_unit:
                 cancel_all(t, other, market, cause)
-            size = min(abs(lots), abs(int(t.positions[other * markets + market, P_LOTS])))
+            size = min(abs(lots), most)
             transfer(t, int(Event.ADL), account, other, market, size if lots > 0 else -size, price, cause)
         release_flat_pocket(t, account, market, cause)
 
 
-def ranked_from_scratch(venue: Venue, market: int, account: int) -> list[int]:
-    """Return all who hold the opposite of a position, ranked now: the fund last, score descending, key ascending."""
+def ranked_from_scratch(venue: Venue, market: int, account: int) -> list[tuple[int, int]]:
+    """Return all who hold the opposite of a position, ranked now, and for how many lots at most.
+
+    The fund last, score descending, key ascending; where the position is split, the largest part first.
+    """
     t, markets = venue.tables, len(venue.markets)
     held = t.positions[market::markets, P_LOTS]
     others = [
@@ -132,12 +141,30 @@ def ranked_from_scratch(venue: Venue, market: int, account: int) -> list[int]:
         worth = row[P_LOTS] * t.markets[market, M_MULTIPLIER_ATOMS] * t.markets[market, M_MARK_TICKS]
         cost = row[P_COST_ATOMS]
         money = balance_atoms(t, unit), equity_atoms(t, unit), unit_maintenance_atoms(t, unit)
-        rows.append((row[P_LOTS], cost, abs(worth), worth - cost, *money))
-    columns = np.array(rows, dtype=np.int64).reshape(-1, 7).T
+        key, index = int(t.accounts[other, A_KEY]), int(t.markets[market, M_INDEX_TICKS])
+        drawn = 2**63 - 1 if other == venue.fund_unit else adl_ranks.draw(int(t.venue[V_STEP]), market, index, key)
+        rows.append((row[P_LOTS], cost, abs(worth), worth - cost, *money, key, drawn))
+    columns = np.array(rows, dtype=np.int64).reshape(-1, 9).T
     scores = venue.rules.deleveraging.scores(Holders(*columns))
     keys = t.accounts[others, A_KEY]
-    ranked = np.lexsort((keys, -scores, np.array(others) == venue.fund_unit))
-    return [others[i] for i in ranked]
+    of_fund = np.array(others) == venue.fund_unit
+    caps = dict(zip(others, np.abs(held[others]).tolist(), strict=True))
+    if venue.rules.deleveraging.spread == QUEUE:
+        return [(others[i], caps[others[i]]) for i in np.lexsort((keys, -scores, of_fund))]
+    weights = {a: float(w) for a, w in zip(others, scores, strict=True) if a != venue.fund_unit}
+    due = parts_from_scratch(venue, weights, caps, abs(int(held[account])))
+    ranked = sorted(weights, key=lambda a: (-due[a], t.accounts[a, A_KEY]))
+    fund = [(a, caps[a]) for a in others if a == venue.fund_unit]
+    return [(a, due[a]) for a in ranked if due[a]] + fund
+
+
+def parts_from_scratch(venue: Venue, weights: dict[int, float], caps: dict[int, int], lots: int) -> dict[int, int]:
+    """Return the lots each gives of a position that is split, by the reference venue's arithmetic."""
+    keys = {a: int(venue.tables.accounts[a, A_KEY]) for a in weights}
+    fair = venue.rules.deleveraging.spread == FAIREST
+    due = adl_ranks.shares(weights, caps, keys, lots, len(weights), fair)
+    rest = {a: float(caps[a]) for a in weights if due[a] == 0}
+    return due | adl_ranks.shares(rest, caps, keys, lots - sum(due.values()), len(weights), fair)
 
 
 def drawn_rules(rng: np.random.Generator) -> RuleSet:
@@ -158,7 +185,7 @@ def drawn_rules(rng: np.random.Generator) -> RuleSet:
             "insurance": {"initial_quote": fund, "floor_quote": fund // 3, "warehouse_leverage": 5},
             "deleveraging": {
                 "trigger": str(rng.choice(["fund_empty", "equity_below_zero"])),
-                "rank": str(rng.choice(["pnl_margin", "entry_leverage"])),
+                "rank": str(rng.choice(ADL_RANKS)),
                 "price": str(rng.choice(["bankruptcy", "mark", "previous_mark"])),
                 "cancel_orders": bool(rng.integers(2)),
             },
@@ -217,7 +244,7 @@ def asked(rules: RuleSet) -> RuleSet:
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(seed=st.integers(min_value=0, max_value=2**31))
 def test_order_is_that_of_ranking_everybody_anew(seed: int) -> None:
-    """R-W9, R-W10: every event is the same, whether counterparties are kept in order or ranked for each position."""
+    """R-W9, R-W10, R-W80 to R-W84: every event is the same, kept in order or ranked anew for each position."""
     digest, events = played(seed)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(deleverage, "stage", stage_from_scratch)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import Any
 
-from . import book, margin
+from . import adl_ranks, book, margin
 from .accounts import settle
 from .state import ATOMS_PER_QUOTE, FUND, PPM, State, clamp, owner_of, sign
 
@@ -21,14 +21,14 @@ def deleverage(state: State, unit: Any, treated: list[Any]) -> None:
 def close(state: State, unit: Any, m: int, price: int, keep: int, treated: list[Any]) -> None:
     """Close one position down to so many lots against its counterparties in order of rank."""
     owner = owner_of(unit)
-    for other in counterparties(state, unit, m, price, treated):
+    for other, most in counterparties(state, unit, m, price, keep, treated):
         needed = state.position(owner, m).lots
         needed -= sign(needed) * min(keep, abs(needed))
         if needed == 0:
             break
         if other != FUND and state.rules["deleveraging"]["cancel_orders"]:
             book.cancel_all(state, other, m)
-        lots = sign(needed) * min(abs(needed), abs(state.position(other, m).lots))
+        lots = sign(needed) * min(abs(needed), most)
         settle(state, owner, m, -lots, price, "none", keep_margin="until_flat")
         settle(state, other, m, lots, price, "none")
         identity = 0 if unit == FUND else state.liquidation_of[unit]
@@ -108,25 +108,40 @@ def passed_over(state: State, account: int, market: int, price: int) -> bool:
     )
 
 
-def counterparties(state: State, unit: Any, market: int, price: int, treated: list[Any]) -> list[Any]:
-    """Return who is deleveraged against a position, first to last; the FUND comes last (R-W9)."""
-    wanted = -sign(state.position(owner_of(unit), market).lots)
+def counterparties(
+    state: State, unit: Any, market: int, price: int, keep: int, treated: list[Any]
+) -> list[tuple[Any, int]]:
+    """Return who is deleveraged against a position and for how many lots at most, first to last (R-W9, R-W83).
+
+    The FUND comes last.
+    """
+    lots = state.position(owner_of(unit), market).lots
+    wanted = -sign(lots)
     found = [
         account
         for account in state.accounts()
         if sign(state.position(account, market).lots) == wanted and state.unit_of(account, market) not in treated
     ]
-    everybody = len(found)
-    found = [account for account in found if not passed_over(state, account, market, price)]
-    state.events["adl_passed_over"] += len(found) < everybody
-    ranked: list[Any] = sorted(found, key=lambda a: (-score(state, a, market), state.keys[a]))
+    rank = state.rules["deleveraging"]["rank"]
+    fitting = [account for account in found if not passed_over(state, account, market, price)]
+    state.events["adl_passed_over"] += len(fitting) < len(found)
+    if rank in adl_ranks.SPLIT:
+        ranked: list[tuple[Any, int]] = [*adl_ranks.parts(state, fitting, market, abs(lots) - keep, len(found))]
+    else:
+        if rank == "random_start":
+            queue: list[Any] = [a for a in adl_ranks.from_a_drawn_start(state, found, market) if a in fitting]
+        else:
+            queue = sorted(fitting, key=lambda a: (-score(state, a, market), state.keys[a]))
+        ranked = [(a, abs(state.position(a, market).lots)) for a in queue]
     if unit != FUND and sign(state.position(FUND, market).lots) == wanted:
-        ranked.append(FUND)
+        ranked.append((FUND, abs(state.position(FUND, market).lots)))
     return ranked
 
 
 def score(state: State, account: int, market: int) -> float:
     """Return the rank score of an account's position, in float64 and in this order of operations (R-W9)."""
+    if state.rules["deleveraging"]["rank"] not in ("pnl_margin", "entry_leverage"):
+        return adl_ranks.score(state, account, market)
     unit = state.unit_of(account, market)
     position = state.position(account, market)
     equity = float(margin.equity(state, unit))

@@ -12,7 +12,7 @@ from copy import deepcopy
 from random import Random
 from typing import Any
 
-from . import wide_contract, wide_fund, wide_pockets, wide_sharing
+from . import wide_contract, wide_fund, wide_pockets, wide_ranks, wide_sharing
 from .workload import random_rules
 
 Rules = dict[str, Any]
@@ -23,6 +23,7 @@ WIDENINGS: list[Callable[[Random, Rules], None]] = [
     wide_fund.adl_terms,
     wide_pockets.pockets,
     wide_sharing.loss_sharing,
+    wide_ranks.draw_rank,
 ]
 NARROWINGS: list[Callable[[Rules], None]] = []
 
