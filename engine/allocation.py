@@ -1,4 +1,4 @@
-"""Splitting whole lots over many at once: in proportion to weights, nobody beyond a cap, to the last lot (R-W83, R-W84).
+"""Splitting whole lots over many at once: by weight, nobody beyond a cap, to the last lot (R-W83, R-W84).
 
 The same functions split lots of a position over a seat and, in `delever allocate`, a sum of money over accounts.
 """

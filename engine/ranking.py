@@ -152,7 +152,7 @@ def score_of(t: Tables, account: int, market: int) -> float:
 
 @kernel
 def gather(t: Tables, ranking: Ranking, seat: int) -> None:
-    """Put all holders of a seat whose units are not under treatment into the ranking, scored unless their turn does it."""
+    """Put all holders of a seat whose units are not under treatment into the ranking; scored unless done at a turn."""
     traders = t.venue[V_ACCOUNTS]
     first = ranking.counts[USED]
     row = first

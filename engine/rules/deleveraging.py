@@ -103,7 +103,7 @@ class Deleveraging(Rule):
         elif rank == ENTRY_LEVERAGE:
             scores = entry_leverage(h.cost_atoms, h.value_atoms, h.equity_atoms)
         elif rank == RANDOM_START:
-            scores = 1.0 * (h.keys >= h.keys[np.lexsort((h.keys, h.draws))[:1]])
+            scores = (h.keys >= h.keys[np.lexsort((h.keys, h.draws))[:1]]).astype(np.float64)
         else:
             scores = rank_score(rank, h.gain, h.leverage, h.lots, h.value_atoms, h.unrealised_atoms, h.equity_atoms)
         return scores

@@ -4,7 +4,8 @@ ann is long 10 at 100 in M0 with a deposit of 100, so bankrupt below 90, against
 is found distressed at 93 in step 2 and treated in step 3 (latency 1), the step in which M1 ruins bob: distressed, but
 not due himself, so that he is a counterparty like any other. There is no bid and the fund is empty. `equity` is ann's
 when she is treated; bob's is before and after. Whatever bob has, he takes the 10 lots at the price of the rule; what
-ann cannot pay of it is bad debt. The mark is the index here. For a short all is mirrored at 100: distressed at 107, bankrupt above 110.
+ann cannot pay of it is bad debt. The mark is the index here. For a short all is mirrored at 100: distressed at
+107, bankrupt above 110.
 """
 
 from __future__ import annotations
