@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from .auction_price import auction_price
 from .book import fillable
 from .commands import FLAG_FOK, FLAG_FORCED, FLAG_IOC, FLAG_POST_ONLY, FLAG_REDUCE_ONLY, Kind, Result
 from .contract import value_atoms, worth_atoms
 from .kernel import kernel
-from .margin import exposure_lots, free_collateral_atoms
+from .margin import exposure_lots, free_collateral_atoms, initial_ppm
 from .positions import closable_lots
 from .tables import (
     A_ORDERS,
+    M_AUCTION,
     M_BEST_ASK,
     M_BEST_BID,
     M_COLLAR_HIGH,
     M_COLLAR_LOW,
     M_MARK_TICKS,
     M_PRICE_MAX_TICKS,
+    V_AUCTION_MARGIN,
     V_FREE_ORDERS,
     V_LOTS_MAX,
     V_ORDERS_PER_ACCOUNT_MAX,
@@ -117,7 +120,9 @@ def admit(
         stops_at_own = t.venue[V_SELF_TRADE] != CANCEL_OLDEST
         if not fillable(t, account, market, side, lots, price_ticks, stops_at_own):
             return NOT_FILLABLE, lots
-    if kind == LIMIT:
+    if markets[market, M_AUCTION]:
+        flags &= ~FLAG_IOC  # it waits for the uncrossing like any other
+    if kind == LIMIT or markets[market, M_AUCTION]:
         room = check_room(t, account, flags)
         if room != OK:
             return room, lots
@@ -144,4 +149,23 @@ def check_margin(t: Tables, account: int, market: int, kind: int, side: int, lot
     open_loss = max(0, worth_atoms(t, market, side * lots, price) - worth_atoms(t, market, side * lots, mark))
     fee = ppm_up(value_atoms(t, market, lots, mark), t.venue[V_TAKER_PPM])
     free = free_collateral_atoms(t, account, market, after)
+    if t.venue[V_AUCTION_MARGIN] and t.markets[market, M_AUCTION]:
+        free -= _dearer_margin_atoms(t, account, market, lots, price if kind == LIMIT else 0)
     return OK if free - open_loss - fee >= 0 else MARGIN
+
+
+@kernel
+def _dearer_margin_atoms(t: Tables, account: int, market: int, lots: int, price_ticks: int) -> int:
+    """Return what an order in an auction needs beyond its initial margin at the mark (R-H4).
+
+    Its value is the largest of those at the mark, at its own price (0: none) and at the price of the auction now.
+    """
+    at_mark = value_atoms(t, market, lots, t.markets[market, M_MARK_TICKS])
+    value = at_mark
+    if price_ticks > 0:
+        value = max(value, value_atoms(t, market, lots, price_ticks))
+    indicative, _, _ = auction_price(t, market)
+    if indicative > 0:
+        value = max(value, value_atoms(t, market, lots, indicative))
+    assert value >= at_mark >= 0
+    return ppm_up(value - at_mark, initial_ppm(t, account, market, value))

@@ -1,12 +1,13 @@
 """The order book: a price ladder of first-in-first-out queues, and the waiting orders beside it.
 
-At rest a tick holds bids or asks, never both, so one ladder serves both sides. Links are row numbers of `orders`;
-NONE (-1) ends a list. Every function here keeps law I4 (levels) and I5 (what positions know of resting orders).
+At rest a tick holds bids or asks, never both, so one ladder serves both sides; in an auction bids have another. Links
+are row numbers of `orders`; NONE (-1) ends a list. Every function here keeps law I4 (levels) and I5 (what positions
+know of resting orders).
 """
 
 from __future__ import annotations
 
-from .commands import FLAG_BY_MARK, FLAG_REDUCE_ONLY, Kind
+from .commands import FLAG_BY_MARK, FLAG_FORCED, FLAG_REDUCE_ONLY, Kind
 from .events import Event, record
 from .kernel import kernel
 from .occupancy import clear, next_above, next_below, occupy
@@ -16,6 +17,7 @@ from .tables import (
     L_HEAD,
     L_LOTS,
     L_TAIL,
+    M_AUCTION,
     M_BEST_ASK,
     M_BEST_BID,
     M_HIGH_TICKS,
@@ -63,6 +65,12 @@ def best_ask_ticks(t: Tables, market: int) -> int:
     """Return the best ask, 0 if nothing is offered."""
     ask = t.markets[market, M_BEST_ASK]
     return ask if ask < t.markets[market, M_PRICE_MAX_TICKS] else 0
+
+
+@kernel
+def ladder_of(t: Tables, market: int, side: int) -> int:
+    """Return the row of `levels` and `occupied` with the orders of a side; in an auction bids have their own (R-H1)."""
+    return market + t.venue[V_MARKETS] if side > 0 and t.markets[market, M_AUCTION] else market
 
 
 @kernel
@@ -153,7 +161,7 @@ def add_to_level(t: Tables, order: int, lots: int) -> None:
     """Change the open lots of a resting order's level and position by `lots` (negative: less)."""
     orders = t.orders
     market = orders[order, O_MARKET]
-    t.levels[market, orders[order, O_PRICE_TICKS], L_LOTS] += lots
+    t.levels[ladder_of(t, market, orders[order, O_SIDE]), orders[order, O_PRICE_TICKS], L_LOTS] += lots
     if orders[order, O_FLAGS] & FLAG_REDUCE_ONLY == 0:
         row = orders[order, O_ACCOUNT] * t.venue[V_MARKETS] + market
         assert lots > 0 or t.positions[row, P_BIDS_LOTS if orders[order, O_SIDE] > 0 else P_ASKS_LOTS] >= -lots
@@ -162,26 +170,29 @@ def add_to_level(t: Tables, order: int, lots: int) -> None:
 
 @kernel
 def rest(t: Tables, order: int) -> None:
-    """Let an order rest in the book, last at its price (R-O1). It must not cross."""
+    """Let an order rest in the book, last at its price (R-O1). It must not cross, but in an auction (R-H1)."""
     orders, levels, markets = t.orders, t.levels, t.markets
     market = orders[order, O_MARKET]
     price = orders[order, O_PRICE_TICKS]
+    ladder = ladder_of(t, market, orders[order, O_SIDE])
     assert orders[order, O_LOTS] > 0
-    if orders[order, O_SIDE] > 0:
+    if markets[market, M_AUCTION]:
+        assert markets[market, M_BEST_BID] == 0, "in an auction a market shows no prices"
+    elif orders[order, O_SIDE] > 0:
         assert price < markets[market, M_BEST_ASK], "a resting bid must not cross"
         markets[market, M_BEST_BID] = max(price, markets[market, M_BEST_BID])
     else:
         assert price > markets[market, M_BEST_BID], "a resting ask must not cross"
         markets[market, M_BEST_ASK] = min(price, markets[market, M_BEST_ASK])
-    tail = levels[market, price, L_TAIL]
+    tail = levels[ladder, price, L_TAIL]
     orders[order, O_NEXT] = NONE
     orders[order, O_BEFORE] = tail
     if tail == NONE:
-        levels[market, price, L_HEAD] = order
-        occupy(t.occupied, market, price)
+        levels[ladder, price, L_HEAD] = order
+        occupy(t.occupied, ladder, price)
     else:
         orders[tail, O_NEXT] = order
-    levels[market, price, L_TAIL] = order
+    levels[ladder, price, L_TAIL] = order
     add_to_level(t, order, orders[order, O_LOTS])
     _list_for_account(t, order)
 
@@ -192,30 +203,31 @@ def remove(t: Tables, order: int) -> None:
     orders, levels = t.orders, t.levels
     market = orders[order, O_MARKET]
     price = orders[order, O_PRICE_TICKS]
+    ladder = ladder_of(t, market, orders[order, O_SIDE])
     add_to_level(t, order, -orders[order, O_LOTS])
-    assert levels[market, price, L_LOTS] >= 0
+    assert levels[ladder, price, L_LOTS] >= 0
     before = orders[order, O_BEFORE]
     after = orders[order, O_NEXT]
     if before == NONE:
-        levels[market, price, L_HEAD] = after
+        levels[ladder, price, L_HEAD] = after
     else:
         orders[before, O_NEXT] = after
     if after == NONE:
-        levels[market, price, L_TAIL] = before
+        levels[ladder, price, L_TAIL] = before
     else:
         orders[after, O_BEFORE] = before
-    if levels[market, price, L_HEAD] == NONE:
-        _level_emptied(t, market, price)
+    if levels[ladder, price, L_HEAD] == NONE:
+        _level_emptied(t, market, ladder, price)
     _unlist_for_account(t, order)
     give_back_row(t, order)
 
 
 @kernel
-def _level_emptied(t: Tables, market: int, price: int) -> None:
+def _level_emptied(t: Tables, market: int, ladder: int, price: int) -> None:
     """Forget an empty level and, if it was the best, find the next."""
     markets = t.markets
-    assert t.levels[market, price, L_LOTS] == 0, "an empty level has no lots"
-    clear(t.occupied, market, price)
+    assert t.levels[ladder, price, L_LOTS] == 0, "an empty level has no lots"
+    clear(t.occupied, ladder, price)
     if price == markets[market, M_BEST_BID]:
         markets[market, M_BEST_BID] = max(0, next_below(t.occupied, market, price))
     elif price == markets[market, M_BEST_ASK]:
@@ -313,23 +325,25 @@ def cancel(t: Tables, order: int, code: int) -> None:
 
 @kernel
 def cancel_all(t: Tables, account: int, market: int, code: int) -> None:
-    """Cancel all orders of an account in a market, newest first."""
+    """Cancel all orders of an account in a market, newest first; forced ones only the engine may (`code` not 0)."""
     order = t.accounts[account, A_FIRST_ORDER]
     while order != NONE:
         after = t.orders[order, O_ACCOUNT_NEXT]
-        if t.orders[order, O_MARKET] == market:
+        if t.orders[order, O_MARKET] == market and (code != 0 or t.orders[order, O_FLAGS] & FLAG_FORCED == 0):
             cancel(t, order, code)
         order = after
 
 
 @kernel
 def find_order(t: Tables, account: int, market: int, tag: int) -> int:
-    """Return the newest resting or waiting order of an account with this tag in the market, or NONE."""
+    """Return the newest resting or waiting order of an account with this tag in the market, or NONE; none forced."""
+    orders = t.orders
     order = t.accounts[account, A_FIRST_ORDER]
     while order != NONE:
-        if t.orders[order, O_MARKET] == market and t.orders[order, O_TAG] == tag:
+        forced = orders[order, O_FLAGS] & FLAG_FORCED != 0
+        if orders[order, O_MARKET] == market and orders[order, O_TAG] == tag and not forced:
             return order
-        order = t.orders[order, O_ACCOUNT_NEXT]
+        order = orders[order, O_ACCOUNT_NEXT]
     return NONE
 
 

@@ -43,6 +43,7 @@ class Event(IntEnum):
     MARK = 10  # market, price = mark, amount = index (journal only)
     CANCEL = 11  # account, lots still open, price, code = reason (journal only)
     CURED = 12  # account, other = unit row: the liquidation has ended, amount = balance of the unit
+    AUCTION = 16  # market, price at which its auction uncrosses, lots executable, amount = lots bid less lots offered
 
 
 class Code(IntEnum):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .admission import admit, check_form, check_room, limit_of_market_order
+from .auction import join
 from .book import add_to_level, cancel, cancel_all, find_order, take_row, wait
 from .commands import (
     C_ACCOUNT,
@@ -26,6 +27,7 @@ from .matching import finish, match
 from .prefetch import prefetch
 from .tables import (
     A_FIRST_ORDER,
+    M_AUCTION,
     M_PRICE_MAX_TICKS,
     NONE,
     O_FLAGS,
@@ -220,7 +222,9 @@ def place(
         return result
     assert lots > 0 and price_ticks > 0
     order = take_row(t, account, market, kind, side, lots, price_ticks, 0, flags, tag)
-    if match(t, order):
+    if t.markets[market, M_AUCTION]:
+        join(t, order)
+    elif match(t, order):
         finish(t, order)
     else:
         t.venue[V_TAKER] = order

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .commands import FLAG_REDUCE_ONLY, Kind
+from .commands import FLAG_FORCED, FLAG_IOC, FLAG_REDUCE_ONLY, Kind
 from .distress import is_distressed
 from .kernel import kernel
 from .ledger import balance_atoms
@@ -16,6 +16,7 @@ from .tables import (
     L_HEAD,
     L_LOTS,
     L_TAIL,
+    M_AUCTION,
     M_BEST_ASK,
     M_BEST_BID,
     M_LONG_LOTS,
@@ -41,6 +42,7 @@ from .tables import (
     U_DEBITS_ATOMS,
     U_SINCE_STEP,
     V_ACCOUNTS,
+    V_AUCTIONS,
     V_FUND_FLOOR_ATOMS,
     V_MARKETS,
     V_SEQUENCE,
@@ -139,10 +141,34 @@ def check_book(t: Tables) -> None:
 
 
 def _check_ladder(t: Tables, market: int, seen_bids: np.ndarray, seen_asks: np.ndarray) -> int:
-    """Walk all queues of a market; return the number of resting orders and add up what positions must know."""
-    levels = t.levels[market]
+    """Walk all queues of a market; return the number of resting orders and add up what positions must know.
+
+    A market in auction has a ladder for each side, may be crossed, and shows no best prices (R-H1).
+    """
+    price_max = int(t.markets[market, M_PRICE_MAX_TICKS])
+    bids, asks = [0], [price_max]
+    resting = _check_queues(t, market, market, bids, asks, seen_bids, seen_asks)
+    if t.venue[V_AUCTIONS]:
+        trades = t.markets[market, M_AUCTION] == 0
+        own_bids: list[int] = []
+        resting += _check_queues(t, market, market + len(t.markets), own_bids, asks, seen_bids, seen_asks)
+        assert not (trades and own_bids), f"I4 bids left in the auction of market {market} {where(t)}"
+        assert trades or len(bids) == 1, f"I4 bids outside of the auction of market {market} {where(t)}"
+        if not trades:
+            bids, asks = [0], [price_max]
+    assert max(bids) == t.markets[market, M_BEST_BID], f"I4 best bid {where(t)}"
+    assert min(asks) == t.markets[market, M_BEST_ASK], f"I4 best ask {where(t)}"
+    assert max(bids) < min(asks), f"I4 crossed at rest {where(t)}"
+    return resting
+
+
+def _check_queues(
+    t: Tables, market: int, ladder: int, bids: list[int], asks: list[int], seen_bids: np.ndarray, seen_asks: np.ndarray
+) -> int:
+    """Walk the queues of one ladder; return the number of orders, append their prices, add up their lots."""
+    levels, resting = t.levels[ladder], 0
+    waits = t.markets[market, M_AUCTION] != 0
     heads = np.flatnonzero(levels[:, L_HEAD] != NONE)
-    bids, asks, resting = [0], [int(t.markets[market, M_PRICE_MAX_TICKS])], 0
     for price in heads.tolist():
         order, before, lots = int(levels[price, L_HEAD]), NONE, 0
         sequence = -1
@@ -150,6 +176,7 @@ def _check_ladder(t: Tables, market: int, seen_bids: np.ndarray, seen_asks: np.n
             row = t.orders[order].tolist()
             assert row[O_PRICE_TICKS] == price and row[O_MARKET] == market, f"I4 order in the wrong queue {where(t)}"
             assert row[O_LOTS] > 0, f"I4 empty order at rest {where(t)}"
+            assert waits or not row[O_FLAGS] & (FLAG_IOC | FLAG_FORCED), f"I4 an order that never rests {where(t)}"
             assert sequence < row[O_SEQUENCE] <= t.venue[V_SEQUENCE], f"I9 queue out of sequence {where(t)}"
             sequence = row[O_SEQUENCE]
             lots += row[O_LOTS]
@@ -163,9 +190,6 @@ def _check_ladder(t: Tables, market: int, seen_bids: np.ndarray, seen_asks: np.n
         assert lots == levels[price, L_LOTS], f"I4 lots of level {price} {where(t)}"
     empty = levels[:, L_HEAD] == NONE
     assert (levels[empty, L_LOTS] == 0).all(), f"I4 lots at an empty level {where(t)}"
-    assert max(bids) == t.markets[market, M_BEST_BID], f"I4 best bid {where(t)}"
-    assert min(asks) == t.markets[market, M_BEST_ASK], f"I4 best ask {where(t)}"
-    assert max(bids) < min(asks), f"I4 crossed at rest {where(t)}"
     return resting
 
 

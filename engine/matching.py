@@ -106,11 +106,8 @@ def _trade(t: Tables, order: int, maker: int, market: int, side: int, lots: int,
     orders[maker, O_LOTS] -= lots
     add_to_level(t, maker, -lots)
     record(t, FILL, market, taker_account, maker_account, side * lots, price, value, cause, 0)
-    _count_trade(t, market, lots, price, value, forced, cause)
-    settle_side(t, taker_account, market, side * lots, price, 0 if forced else venue[V_TAKER_PPM], forced, cause)
-    if forced:
-        charge_liquidation_fee(t, taker_account, market, value, cause)
-        release_flat_pocket(t, taker_account, market, cause)
+    count_trade(t, market, lots, price, value, forced, cause)
+    settle_taker(t, taker_account, market, side * lots, price, value, forced, cause)
     settle_side(t, maker_account, market, -side * lots, price, venue[V_MAKER_PPM], False, cause)
     assert orders[maker, O_LOTS] >= 0 and orders[order, O_LOTS] >= 0
     if orders[maker, O_LOTS] == 0:
@@ -120,7 +117,18 @@ def _trade(t: Tables, order: int, maker: int, market: int, side: int, lots: int,
 
 
 @kernel
-def _count_trade(t: Tables, market: int, lots: int, price: int, value: int, forced: bool, cause: int) -> None:
+def settle_taker(
+    t: Tables, account: int, market: int, lots: int, price: int, value: int, forced: bool, cause: int
+) -> None:
+    """Settle the side of a fill that pays the taker fee or, forced, the liquidation fee (R-M6, R-W7)."""
+    settle_side(t, account, market, lots, price, 0 if forced else t.venue[V_TAKER_PPM], forced, cause)
+    if forced:
+        charge_liquidation_fee(t, account, market, value, cause)
+        release_flat_pocket(t, account, market, cause)
+
+
+@kernel
+def count_trade(t: Tables, market: int, lots: int, price: int, value: int, forced: bool, cause: int) -> None:
     """Keep last, low, high and the counters of a market."""
     markets = t.markets
     markets[market, M_LAST_TICKS] = price

@@ -15,6 +15,7 @@ from .contract import CONTRACT_SWITCHES, fill_contract
 from .drawdown import WATCH_SWITCHES, peak_rows
 from .events import EVENT_COLUMNS, EVENTS_PER_MATCH
 from .formulas import MARK_COMPONENTS
+from .matching_columns import MATCHING_SWITCHES, fill_matching, holds_auctions
 from .occupancy import words_needed
 from .pockets import fill_pockets
 from .rules.deleveraging import Deleveraging
@@ -34,11 +35,13 @@ from .tables import (
     LEFTOVERS,
     LEVEL_COLUMNS,
     LINE_BYTES,
+    M_AUCTION,
     M_BEST_ASK,
     M_COLLAR_HIGH,
     M_COLLAR_LOW,
     M_FORCED_STEP,
     M_INDEX_TICKS,
+    M_JOINED,
     M_MARK_BEFORE_TICKS,
     M_MARK_SEEN_TICKS,
     M_MARK_TICKS,
@@ -72,6 +75,7 @@ from .tables import (
     V_ADL_SPREAD,
     V_ADL_TRIGGER,
     V_AT_OR_BELOW,
+    V_AUCTIONS,
     V_CALL_PPM,
     V_COLLAR_PPM,
     V_EVENT_COUNT,
@@ -115,7 +119,7 @@ RULE_SWITCHES = [
     V_LEFTOVER, V_SEIZE_MARGIN, V_WAREHOUSE_LEVERAGE, V_ADL_TRIGGER, V_ADL_RANK, V_ADL_PRICE, V_ADL_CANCELS,
     V_ADL_SPREAD, V_ADL_AT_TURN,
     V_MARK_FIRST, V_MARK_SECOND, V_MARK_THIRD, V_COLLAR_PPM, *TERM_SWITCHES, *WATCH_SWITCHES,
-    *CONTRACT_SWITCHES, V_SESSION,
+    *CONTRACT_SWITCHES, V_SESSION, *MATCHING_SWITCHES,
 ]  # fmt: skip
 VALUE_MAX_ATOMS = 2**58  # leaves room for multiples of a requirement, and for money beside positions
 
@@ -143,6 +147,7 @@ def allocate(
     tiers = [rules.margin.table(market.symbol) for market in markets]
     events_max = max(EVENTS_MIN, 4 * (rules.contract.orders_per_account_max + EVENTS_PER_MATCH))
     unit_rows = traders + VENUE_UNITS + pocket_rows
+    ladders = 2 * count if holds_auctions(rules) else count
 
     t = Tables(
         venue=table(VENUE_COLUMNS),
@@ -152,8 +157,8 @@ def allocate(
         accounts=table(traders + 1, ACCOUNT_COLUMNS),
         positions=table((traders + 1) * count, POSITION_COLUMNS),
         orders=table(orders_max + 1, ORDER_COLUMNS),
-        levels=table(count, price_max, LEVEL_COLUMNS),
-        occupied=table(count, words_needed(price_max)),
+        levels=table(ladders, price_max, LEVEL_COLUMNS),
+        occupied=table(ladders, words_needed(price_max)),
         triggers=table(count, price_max, TRIGGER_COLUMNS),
         touched=table(unit_rows),
         listed=table(unit_rows),
@@ -262,6 +267,7 @@ def _fill_venue(
     fill_terms(venue, rules)
     fill_pockets(venue, rules.margin)
     venue[V_SESSION] = int(counts_sessions(rules))
+    fill_matching(venue, rules)
 
 
 def _fill_marks(venue: NDArray[np.int64], rules: RuleSet) -> None:
@@ -325,6 +331,8 @@ def digest(t: Tables) -> str:
     state.update(t.levels.data)
     _hash_columns(state, t.positions[:, :P_LOOK_NEXT])
     _hash_columns(state, t.markets[:, :M_COLLAR_LOW])
+    if t.venue[V_AUCTIONS]:
+        _hash_columns(state, t.markets[:, M_AUCTION : M_JOINED + 1])
     state.update(t.venue[:V_EVENT_COUNT].data)
     return state.hexdigest()
 

@@ -73,7 +73,8 @@ O_ACCOUNT_NEXT = 12  # the account's orders, newest first
 O_ACCOUNT_BEFORE = 13
 ORDER_COLUMNS = 14
 
-# levels[market, tick]: the book. At rest a tick holds bids or asks, never both.
+# levels[ladder, tick]: the book. At rest a tick holds bids or asks, never both, and a market's ladder is its row. Where
+# auctions may be held there are M more rows: in an auction the bids of market m lie in ladder M + m (R-H1).
 L_HEAD = 0
 L_TAIL = 1
 L_LOTS = 2
@@ -119,6 +120,10 @@ M_FORCED_ATOMS = 26
 M_MARK_SEEN_TICKS = 27  # distress: mark at the last look
 M_WAIT_MARK_TICKS = 28  # book: mark when waiting orders were last collected
 M_SUM_COST_ATOMS = 29  # positions: sum of cost over all positions (control total of I3)
+M_AUCTION = 93  # auction: 0 while the market trades, else who holds the auction (R-H1)
+M_AUCTION_TICKS = 94  # auction: price of its last uncrossing, 0 from its beginning until then
+M_UNCROSSING_TICKS = 95  # auction: price at which orders are being matched just now, 0 otherwise
+M_JOINED = 96  # auction: 1 if orders are in it that expire with it
 MARKET_COLUMNS = 100
 
 # tiers: rows of all markets, one after another (R-A1).
@@ -199,6 +204,9 @@ V_SESSION = 127  # fixed: 1 if profits of a session are counted
 V_CARRIED_ATOMS = 128  # losses: written off in this session, to be clawed back at its end
 V_ADL_SPREAD = 135  # fixed: how a position goes to its counterparties, QUEUE, PRO_RATA or FAIREST
 V_ADL_AT_TURN = 136  # fixed: 1 if scores are given when a position's turn comes, not kept as accounts change
+V_AUCTIONS = 150  # fixed: 1 if markets may be in auction, so that `levels` has a second ladder for each
+V_AUCTION_TIE = 151  # fixed: which of several prices an auction takes
+V_AUCTION_MARGIN = 152  # fixed: 1 if orders in an auction are margined at its indicative price
 VENUE_COLUMNS = 200
 
 # Values of V_LEFTOVER, V_ADL_TRIGGER, V_ADL_RANK and V_ADL_PRICE: a rule's words in the order given here.
@@ -230,6 +238,11 @@ PEAK_COLUMNS = 2
 # Values of V_POCKETS: what else than fills and the trader moves margin.
 POCKETS_FREE, POCKETS_STRICT, POCKETS_SEARCH = range(3)
 
+# Values of V_AUCTION_TIE and M_AUCTION.
+AUCTION_TIES = ("reference", "pressure", "middle")
+BY_REFERENCE, BY_PRESSURE, BY_MIDDLE = range(3)
+OPEN, IN_BATCH, IN_HALT = range(3)
+
 
 SHAPES: dict[str, tuple[str, ...]] = {
     "venue": ("VENUE_COLUMNS",),
@@ -239,8 +252,8 @@ SHAPES: dict[str, tuple[str, ...]] = {
     "accounts": ("A + 1", "ACCOUNT_COLUMNS"),
     "positions": ("(A + 1) * M", "POSITION_COLUMNS"),
     "orders": ("orders_max + 1", "ORDER_COLUMNS"),
-    "levels": ("M", "price_max_ticks", "LEVEL_COLUMNS"),
-    "occupied": ("M", "words"),  # bit map of the occupied levels, see occupancy.py
+    "levels": ("M or 2 M", "price_max_ticks", "LEVEL_COLUMNS"),
+    "occupied": ("M or 2 M", "words"),  # bit map of the occupied levels, see occupancy.py
     "triggers": ("M", "price_max_ticks", "TRIGGER_COLUMNS"),
     "touched": ("units",),  # rows of `units` that traded or moved money since the last look
     "listed": ("units",),  # rows of distressed units

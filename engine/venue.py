@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from . import invariants, losses, state, waterfall
+from . import auction, invariants, losses, state, waterfall
 from .adl_terms import spare
 from .commands import COMMAND_COLUMNS
 from .distress import look
@@ -22,6 +22,10 @@ from .rules.mark import MarkInputs
 from .rules.ruleset import RuleSet
 from .tables import (
     FUND,
+    IN_BATCH,
+    IN_HALT,
+    M_AUCTION,
+    M_AUCTION_TICKS,
     M_BASIS_MICROTICKS,
     M_BEST_ASK,
     M_BEST_BID,
@@ -38,6 +42,7 @@ from .tables import (
     NONE,
     O_MARKET,
     O_SEQUENCE,
+    OPEN,
     OUTSIDE,
     V_ACCOUNTS,
     V_EVENT_COUNT,
@@ -146,12 +151,14 @@ class Venue:
         for row, price in zip(self._market_rows, prices, strict=True):
             row[M_INDEX_TICKS] = price
             row[M_MARK_BEFORE_TICKS] = row[M_MARK_TICKS]
+        self._begin_batch()
         lap("checks")
         triggered = collect_triggered(t)
         if triggered:
             self.execute(self._triggered_commands(triggered))
         lap("triggered orders")
         results = self.execute(commands)
+        self._end_batch()
         lap("commands")
         self._pay_funding()
         lap("funding")
@@ -212,6 +219,34 @@ class Venue:
             row = execute(t, commands, results, row)
         assert t.venue[V_TAKER] == NONE
         return results
+
+    def begin_auction(self, market: int, holder: int = IN_HALT) -> None:
+        """Let the orders of a market collect from here on; in a batch auction, let them wait longer (R-H1).
+
+        The rules must know auctions (`matching_columns.holds_auctions`), and it must be nobody else's halt.
+        """
+        auction.begin_auction(self.tables, market, holder)
+
+    def uncross(self, market: int) -> int:
+        """End the auction of a market; return the price of its last trades in ticks, 0 if there were none (R-H2)."""
+        while not auction.uncross(self.tables, market):
+            self.flush()
+        return self.tables.markets.item(market, M_AUCTION_TICKS)
+
+    def _begin_batch(self) -> None:
+        """Begin an interval of batch auctions in every market that trades (R-O20)."""
+        if self.rules.matching.batch is not None:
+            for market, row in enumerate(self._market_rows):
+                if row[M_AUCTION] == OPEN:
+                    auction.begin_auction(self.tables, market, IN_BATCH)
+
+    def _end_batch(self) -> None:
+        """Uncross every market at the end of an interval of batch auctions (R-O20)."""
+        batch = self.rules.matching.batch
+        if batch is not None and (self.step + 1) % self.steps(batch.interval_s) == 0:
+            for market, row in enumerate(self._market_rows):
+                if row[M_AUCTION] == IN_BATCH:
+                    self.uncross(market)
 
     def _triggered_commands(self, count: int) -> NDArray[np.int64]:
         """Return the waiting orders just collected as commands, by market and sequence number (R-O7)."""

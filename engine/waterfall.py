@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import adl_terms, deleverage, drawdown, rounds, takeover
+from .auction import find_waiting
 from .commands import C_CAUSE, CAUSE_DISPOSAL, FLAG_FORCED, FLAG_IOC, FLAG_REDUCE_ONLY, Column, Kind, batch
 from .contract import bankruptcy_ticks
 from .margin import equity_atoms, position_equity_atoms
@@ -44,6 +45,7 @@ from .tables import (
     P_LOTS,
     U_COOLDOWN_STEP,
     U_LIQUIDATION,
+    V_AUCTIONS,
     V_LISTED_COUNT,
     V_MARKETS,
 )
@@ -138,6 +140,7 @@ class _Round:
         """Run the stages and return how many orders went to the book."""
         self.venue.for_each(rounds.begin_treatment, self.units)
         sent = self._book_stage()
+        self._leave_waiting()
         if not self.direct:
             takeover.stage(self.venue, self.units, self.straight)
         self.venue.for_each(cover_deficits, self.units)
@@ -163,6 +166,14 @@ class _Round:
         self.t.units[rows[proposal.partial, K_UNIT], U_COOLDOWN_STEP] = self.venue.step
         self.venue.execute(self._forced_orders(rows, proposal.lots), forced=True)
         return len(rows)
+
+    def _leave_waiting(self) -> None:
+        """Leave out of the later stages the units of which a forced order waits in an auction (R-H6)."""
+        if self.t.venue[V_AUCTIONS]:
+            waiting = np.zeros(len(self.units), dtype=np.int64)
+            find_waiting(self.t, self.units, waiting)
+            self.units = np.ascontiguousarray(self.units[waiting == 0])
+            self.straight = self.straight[waiting == 0]
 
     def _closing_rows(self, units: Rows) -> Rows:
         """Return one row per position of the units, CLOSING_COLUMNS wide."""

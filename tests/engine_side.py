@@ -148,7 +148,7 @@ class EngineSide:
         t = self.venue.tables
         resting: dict[int, list[Any]] = {1: [], -1: []}
         waiting: list[Any] = []
-        for account in range(int(t.venue[tb.V_ACCOUNTS])):
+        for account in range(len(t.accounts)):
             order = int(t.accounts[account, tb.A_FIRST_ORDER])
             while order != tb.NONE:
                 row = t.orders[order].tolist()
@@ -180,7 +180,7 @@ class EngineSide:
         while before != tb.NONE:
             place, before = place + 1, int(t.orders[before, tb.O_BEFORE])
         reduce_only = bool(row[tb.O_FLAGS] & c.FLAG_REDUCE_ONLY)
-        seen = (row[tb.O_ACCOUNT], row[tb.O_TAG], row[tb.O_PRICE_TICKS], row[tb.O_LOTS], reduce_only)
+        seen = (self.owner(row[tb.O_ACCOUNT]), row[tb.O_TAG], row[tb.O_PRICE_TICKS], row[tb.O_LOTS], reduce_only)
         return (-row[tb.O_SIDE] * row[tb.O_PRICE_TICKS], place), seen
 
 

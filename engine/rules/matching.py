@@ -1,10 +1,28 @@
-"""The matching axis: who trades with whom on the book."""
+"""The matching axis: who trades with whom on the book, and when."""
 
 from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from .base import Rule
+
+
+class Auction(Rule):
+    """Call auctions: who holds one is another axis, this is how it ends (R-H1 to R-H6)."""
+
+    tie: Literal["reference", "pressure", "middle"] = "reference"
+    """Which of several prices of most volume: nearest to the last trade; by the side with more; or the middle one."""
+    margin: Literal["mark", "indicative"] = "mark"
+    """Price at which an order in an auction is margined: the mark, or the highest of mark, limit and auction price."""
+
+
+class Batch(Rule):
+    """Frequent batch auctions: the orders of an interval uncross at once (R-O20)."""
+
+    interval_s: int = Field(default=1, ge=1, le=86_400)
+    """Seconds from one uncrossing to the next."""
 
 
 class Matching(Rule):
@@ -14,3 +32,7 @@ class Matching(Rule):
     """Order in which resting orders trade."""
     self_trade: Literal["cancel_newest", "cancel_oldest", "cancel_both"] = "cancel_newest"
     """What happens when an account would trade with itself."""
+    auction: Auction | None = None
+    """How call auctions find their price; none: the usual way."""
+    batch: Batch | None = None
+    """Batch auctions at an interval instead of continuous matching; none: continuous."""

@@ -14,9 +14,14 @@ def queue(state: State, market: int, side: int) -> list[Order]:
     return sorted(orders, key=lambda o: (-side * o.price, o.sequence))
 
 
+def shown(state: State, market: int, side: int) -> list[Order]:
+    """Return the orders that can be traded with now: none in an auction (R-H1)."""
+    return [] if state.auction[market] else queue(state, market, side)
+
+
 def best_price(state: State, market: int, side: int) -> int | None:
     """Return the best resting price of a side, or None."""
-    orders = queue(state, market, side)
+    orders = shown(state, market, side)
     return orders[0].price if orders else None
 
 
@@ -34,10 +39,11 @@ def orders_of(state: State, account: int, market: int) -> list[Order]:
     return sorted(mine, key=lambda o: -o.sequence)
 
 
-def cancel_all(state: State, account: int, market: int) -> None:
+def cancel_all(state: State, account: int, market: int, *, forced_too: bool = True) -> None:
     """Cancel all orders of an account in a market, newest first."""
     for order in orders_of(state, account, market):
-        remove(state, order)
+        if forced_too or order.cause == 0:
+            remove(state, order)
 
 
 def orders_in_table(state: State) -> int:
@@ -59,7 +65,7 @@ def crosses(side: int, limit: int, maker_price: int) -> bool:
 def fillable(state: State, account: int, market: int, side: int, lots: int, limit: int) -> bool:
     """Say whether a FOK order finds its lots (R-O3)."""
     found = 0
-    for maker in queue(state, market, -side):
+    for maker in shown(state, market, -side):
         if not crosses(side, limit, maker.price):
             break
         if maker.account == account:
@@ -80,7 +86,7 @@ def match(
         may_trade = min(lots, reducible(state, owner, market, side)) if reduce_only else lots
         if may_trade == 0:
             return 0
-        makers = queue(state, market, -side)
+        makers = shown(state, market, -side)
         if not makers or not crosses(side, limit, makers[0].price):
             return lots
         maker = makers[0]

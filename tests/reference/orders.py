@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import book, margin, pockets
+from . import auction, book, margin, pockets
 from .state import PPM, Order, State, ceil_div, clamp, ppm_up
 
 ORDER_KINDS = ("LIMIT", "MARKET", "STOP", "TAKE_PROFIT")
@@ -130,7 +130,9 @@ def admit(state: State, command: Command) -> str:
         return "WOULD_CROSS"
     if command["fok"] and not book.fillable(state, account, market, side, lots, limit):
         return "NOT_FILLABLE"
-    may_rest = command["kind"] == "LIMIT" and not command["ioc"] and not command["fok"]
+    in_auction = state.auction[market]
+    never_rests = command["kind"] != "LIMIT" or command["ioc"] or command["fok"]
+    may_rest = in_auction or not never_rests
     refusal = _check_room(state, account) if may_rest else ""
     if not refusal and not command["reduce_only"]:
         price = limit if command["kind"] == "LIMIT" else opposite
@@ -150,6 +152,7 @@ def admit(state: State, command: Command) -> str:
             command["tag"],
             reduce_only=command["reduce_only"],
             post_only=command["post_only"],
+            ioc=never_rests,
         )
         state.resting[market].append(order)
     return "OK"
@@ -171,13 +174,15 @@ def _check_margin(state: State, account: int, market: int, side: int, lots: int,
     taker_ppm = state.rules["charges"]["taker_ppm"]
     fee = ppm_up(state.value(market, lots, mark), taker_ppm) if taker_ppm > 0 else 0
     free = margin.free_collateral(state, account, market, after)
+    if state.auction[market]:
+        free -= auction.dearer_margin(state, account, market, lots, price)
     return "" if free - open_loss - fee >= 0 else "MARGIN"
 
 
 def _newest(state: State, command: Command) -> Order | None:
     """Return the newest resting or waiting order with the command's tag (R-O2)."""
     for order in book.orders_of(state, command["account"], command["market"]):
-        if order.tag == command["tag"]:
+        if order.tag == command["tag"] and order.cause == 0:
             return order
     return None
 
@@ -191,7 +196,7 @@ def _cancel(state: State, command: Command) -> str:
 
 
 def _cancel_all(state: State, command: Command) -> str:
-    book.cancel_all(state, command["account"], command["market"])
+    book.cancel_all(state, command["account"], command["market"], forced_too=False)
     return "OK"
 
 
@@ -228,7 +233,7 @@ def as_command(order: Order) -> Command:
         "lots": order.lots,
         "price": order.price,
         "trigger": order.trigger,
-        "ioc": False,
+        "ioc": order.ioc,
         "fok": order.fok,
         "post_only": order.post_only,
         "reduce_only": order.reduce_only,

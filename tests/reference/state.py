@@ -72,6 +72,10 @@ class Order:
     post_only: bool = False
     by_mark: bool = False
     fok: bool = False
+    ioc: bool = False
+    """Expires with the auction it waits in (R-H5)."""
+    cause: int = 0
+    """Liquidation behind a forced order that waits in an auction, 0 for all others."""
 
 
 @dataclass
@@ -146,6 +150,8 @@ class State:
     carried: int = 0
     session_start: dict[int, int] = field(default_factory=dict)
     fund_down: set[str] = field(default_factory=set)
+    auction: list[bool] = field(default_factory=list)
+    """Whether each market is in auction (R-H1)."""
     replayed: dict[Any, int] = field(default_factory=dict)
     replayed_rows: int = 0
 
@@ -268,6 +274,7 @@ def new_state(
     state.mark = [clamp(first_index_ticks[m], 1, rows[m].price_max - 1) for m in range(count)]
     state.previous_mark = list(state.mark)
     state.last, state.low, state.high = [None] * count, [None] * count, [None] * count
+    state.auction = [False] * count
     state.basis, state.rate = [0] * count, [0] * count
     state.premium_sum, state.premium_count = [0] * count, [0] * count
     state.post("OUTSIDE", FUND, rules["insurance"]["initial_quote"] * ATOMS_PER_QUOTE, "DEPOSIT")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from . import book, laws, margin, marks, orders, watch, waterfall
+from . import auction, book, laws, margin, marks, orders, watch, waterfall
 from .sharing import share_losses
 from .state import Fill, Posting, State, new_state
 
@@ -32,9 +32,11 @@ class ReferenceVenue:
         state.index = list(index_ticks)
         state.previous_mark = list(state.mark)
         state.fills = []
+        auction.begin_batch(state)
         for order in orders.collect_triggered(state):
             orders.run_triggered(state, order)
         results = [orders.run(state, command) for command in commands]
+        auction.end_batch(state)
         marks.fund_if_due(state)
         for m in range(len(state.markets)):
             marks.sample(state, m)

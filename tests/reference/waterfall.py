@@ -6,7 +6,7 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import adl, book, margin, marks, pockets, takeover, watch
+from . import adl, auction, book, margin, marks, pockets, takeover, watch
 from .state import ATOMS_PER_QUOTE, FUND, PPM, State, ceil_div, clamp
 
 
@@ -121,10 +121,11 @@ def run_round(state: State, due: list[Any]) -> None:
     forced = [order for unit in now.treated for order in propose(state, unit, now)]
     for order in forced:
         send(state, order)
+    waiting = {unit for unit in now.treated if auction.waits(state, unit)}
     if not now.direct:
-        takeover_stage(state, now)
+        takeover_stage(state, now, waiting)
     fund_stage(state, now.treated)
-    adl_stage(state, now)
+    adl_stage(state, now, waiting)
     fund_stage(state, now.treated)
     if state.rules["mark"]["renew_in_rounds"]:
         marks.take_marks(state)
@@ -226,8 +227,11 @@ def begin_treatment(state: State, unit: Any) -> None:
 
 
 def send(state: State, order: ForcedOrder) -> None:
-    """Execute a forced order; what does not trade expires."""
-    state.next_sequence()
+    """Execute a forced order; what does not trade expires, in an auction only with it (R-H5)."""
+    sequence = state.next_sequence()
+    if state.auction[order.market]:
+        auction.join_forced(state, order, sequence)
+        return
     book.match(
         state,
         order.owner,
@@ -240,10 +244,12 @@ def send(state: State, order: ForcedOrder) -> None:
     )
 
 
-def takeover_stage(state: State, now: Round) -> None:
-    """Offer what is left of the treated units to the takers (R-W5)."""
+def takeover_stage(state: State, now: Round, waiting: set[Any]) -> None:
+    """Offer what is left of the treated units to the takers (R-W5), but of those that wait in an auction (R-H6)."""
     leftover = state.rules["liquidation"]["leftover"]
     for unit in now.treated:
+        if unit in waiting:
+            continue
         if leftover == "retry" and unit not in now.backstop_only:
             continue
         if margin.is_distressed(state, unit):
@@ -266,7 +272,7 @@ def fund_stage(state: State, units: list[Any]) -> None:
         state.events["fund_paid"] += paid > 0
 
 
-def adl_stage(state: State, now: Round) -> None:
+def adl_stage(state: State, now: Round, waiting: set[Any]) -> None:
     """Deleverage winners against treated units, then against the FUND (R-W9, R-W10)."""
     trigger = state.rules["deleveraging"]["trigger"]
     for unit in now.treated:
@@ -276,7 +282,7 @@ def adl_stage(state: State, now: Round) -> None:
             "equity_below_zero": equity < 0,
             "fund_empty": unit in now.refused or (equity < 0 and -equity > state.fund_room()),
         }[trigger]
-        if (wanted or now.direct) and state.held(unit):
+        if (wanted or now.direct) and state.held(unit) and unit not in waiting:
             adl.deleverage(state, unit, now.treated)
     if fund_is_due(state):
         before = holdings(state, FUND)

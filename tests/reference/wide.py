@@ -12,7 +12,7 @@ from copy import deepcopy
 from random import Random
 from typing import Any
 
-from . import wide_contract, wide_fund, wide_pockets, wide_ranks, wide_sharing
+from . import wide_contract, wide_fund, wide_matching, wide_pockets, wide_ranks, wide_sharing
 from .workload import random_rules
 
 Rules = dict[str, Any]
@@ -24,6 +24,7 @@ WIDENINGS: list[Callable[[Random, Rules], None]] = [
     wide_pockets.pockets,
     wide_sharing.loss_sharing,
     wide_ranks.draw_rank,
+    wide_matching.widen_matching,
 ]
 NARROWINGS: list[Callable[[Rules], None]] = []
 
