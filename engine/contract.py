@@ -128,6 +128,19 @@ def price_of_value(t: Tables, market: int, lots: int, parts: int, value: int, in
 
 
 @kernel
+def price_between_microticks(t: Tables, first_ticks: int, last_ticks: int, part_ppm: int) -> int:
+    """Return the price, in millionths of a tick, at which a value is a part of the way from one price to the next.
+
+    On an inverse contract that is a part of the way between the reciprocals (R-A10).
+    """
+    assert abs(first_ticks - last_ticks) == 1 and 0 <= part_ppm <= PPM
+    if t.venue[V_INVERSE]:
+        whole = last_ticks * PPM + (first_ticks - last_ticks) * part_ppm
+        return muldiv_down(first_ticks * last_ticks * PPM, PPM, whole)
+    return first_ticks * PPM + (last_ticks - first_ticks) * part_ppm
+
+
+@kernel
 def lookout_ticks(t: Tables, market: int, lots: int, mark_ticks: int, share_atoms: int, level_ppm: int) -> int:
     """Return a price beyond which signed lots may have lost `share_atoms`; before it they have not.
 

@@ -8,7 +8,7 @@ from .kernel import kernel
 from .ledger import balance_atoms, post
 from .margin import open_positions
 from .pockets import pay_from_general
-from .positions import settle_side
+from .positions import settle_value
 from .tables import (
     FUND,
     M_MARK_TICKS,
@@ -31,18 +31,27 @@ DEFICIT = int(Code.DEFICIT)
 def transfer(
     t: Tables, kind: int, bankrupt: int, taker: int, market: int, lots: int, price_ticks: int, cause: int
 ) -> None:
-    """Move `lots` (signed, the bankrupt's) of a position from one account to another at a price, without fees.
+    """Move `lots` (signed, the bankrupt's) of a position from one account to another at a price; see below."""
+    value = value_atoms(t, market, abs(lots), price_ticks)
+    transfer_value(t, kind, bankrupt, taker, market, lots, price_ticks, value, cause)
 
-    `kind` is TAKEOVER or ADL. Modifies both positions and units, records one event.
+
+@kernel
+def transfer_value(
+    t: Tables, kind: int, bankrupt: int, taker: int, market: int, lots: int, price_ticks: int, value: int, cause: int
+) -> None:
+    """Move `lots` (signed, the bankrupt's) of a position between accounts for so much money, without fees.
+
+    `kind` is TAKEOVER or ADL; the price is what the event shows, and sizes the margin of a pocket. Modifies both
+    positions and units, records one event.
     """
     assert bankrupt != taker
     held = t.positions[bankrupt * t.venue[V_MARKETS] + market, P_LOTS]
     assert held * lots > 0 and abs(lots) <= abs(held), "only lots that are there can be moved"
     assert price_ticks >= 1
-    value = value_atoms(t, market, abs(lots), price_ticks)
     record(t, kind, market, bankrupt, taker, -lots, price_ticks, value, cause, t.markets[market, M_MARK_TICKS])
-    settle_side(t, bankrupt, market, -lots, price_ticks, 0, True, cause)
-    settle_side(t, taker, market, lots, price_ticks, 0, False, cause)
+    settle_value(t, bankrupt, market, -lots, price_ticks, value, 0, True, cause)
+    settle_value(t, taker, market, lots, price_ticks, value, 0, False, cause)
 
 
 @kernel
