@@ -102,9 +102,11 @@ def admit(
     """Return (result, lots): the refusal of a well-formed LIMIT or MARKET order, or OK and its lots (R-O9).
 
     `price_ticks` is the order's limit; a MARKET order has the collar's. Reduce-only orders may be cut. Forced orders
-    pass without any check; they are reduce-only and cut at every match.
+    pass without any check but FOK (R-W22); they are reduce-only and cut at every match.
     """
     if flags & FLAG_FORCED:
+        if flags & FLAG_FOK and not fillable(t, account, market, side, lots, price_ticks, False):
+            return NOT_FILLABLE, lots
         return OK, lots
     markets = t.markets
     outside = price_ticks > markets[market, M_COLLAR_HIGH] if side > 0 else price_ticks < markets[market, M_COLLAR_LOW]

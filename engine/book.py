@@ -366,3 +366,16 @@ def fillable(t: Tables, account: int, market: int, side: int, lots: int, limit_t
             order = orders[order, O_NEXT]
         price = next_above(t.occupied, market, price) if side > 0 else next_below(t.occupied, market, price)
     return False
+
+
+@kernel
+def lots_within(t: Tables, market: int, side: int, limit_ticks: int) -> int:
+    """Return the lots that an order of `side` would meet up to its limit, whoever's they are (R-W35)."""
+    markets = t.markets
+    price = markets[market, M_BEST_ASK] if side > 0 else markets[market, M_BEST_BID]
+    found = 0
+    while 0 < price < markets[market, M_PRICE_MAX_TICKS] and side * (limit_ticks - price) >= 0:
+        found += t.levels[market, price, L_LOTS]
+        price = next_above(t.occupied, market, price) if side > 0 else next_below(t.occupied, market, price)
+    assert found >= 0
+    return found

@@ -14,6 +14,7 @@ from .contract import lookout_ticks, value_atoms
 from .events import Event, has_room, record
 from .kernel import kernel
 from .ledger import balance_atoms, note_looked
+from .levels import start_atoms, stop_atoms
 from .margin import health_atoms, in_unit, market_of, owner_of, unit_of
 from .pockets import general_atoms, search_all, search_level_atoms
 from .prefetch import prefetch
@@ -37,6 +38,7 @@ from .tables import (
     U_LIQUIDATION,
     U_SINCE_STEP,
     V_AT_OR_BELOW,
+    V_BUFFER_PPM,
     V_CALL_PPM,
     V_CALLED,
     V_CALLS,
@@ -45,7 +47,9 @@ from .tables import (
     V_OWING_COUNT,
     V_POCKETS,
     V_SEARCH_PPM,
+    V_START_PPM,
     V_STEP,
+    V_STOP_PPM,
     V_TOUCHED_COUNT,
     Tables,
 )
@@ -146,8 +150,16 @@ def _nominate(t: Tables, market: int, column: int, first: int, last: int) -> Non
 
 @kernel
 def is_distressed(t: Tables, equity: int, maintenance: int) -> bool:
-    """Say whether a unit with lots is distressed (R-W1)."""
-    return equity < maintenance or (t.venue[V_AT_OR_BELOW] != 0 and equity == maintenance)
+    """Say whether a unit with lots is distressed (R-W1, R-W28)."""
+    start = start_atoms(t, maintenance)
+    return equity < start or (t.venue[V_AT_OR_BELOW] != 0 and equity == start)
+
+
+@kernel
+def stays_distressed(t: Tables, unit: int, equity: int, maintenance: int) -> bool:
+    """Say whether a distressed unit stays distressed: it has not reached the level at which it is let go (R-W28)."""
+    apart = t.venue[V_STOP_PPM] > t.venue[V_START_PPM] or t.venue[V_BUFFER_PPM] > 0
+    return apart and t.units[unit, U_SINCE_STEP] != NONE and equity < stop_atoms(t, unit, maintenance)
 
 
 @kernel
@@ -166,13 +178,14 @@ def _look_at(t: Tables, unit: int) -> None:
     equity, maintenance = health_atoms(t, unit)
     distressed = has_lots and is_distressed(t, equity, maintenance)
     if distressed and units[unit, U_SINCE_STEP] == NONE:
-        assert equity <= maintenance
+        assert equity <= start_atoms(t, maintenance)
         units[unit, U_SINCE_STEP] = venue[V_STEP]
         if units[unit, U_FLAGS] & FLAG_LISTED == 0:
             units[unit, U_FLAGS] |= FLAG_LISTED
             t.listed[venue[V_LISTED_COUNT]] = unit
             venue[V_LISTED_COUNT] += 1
-    elif not distressed and units[unit, U_SINCE_STEP] != NONE:
+    distressed = distressed or (has_lots and stays_distressed(t, unit, equity, maintenance))
+    if not distressed and units[unit, U_SINCE_STEP] != NONE:
         units[unit, U_SINCE_STEP] = NONE
         if units[unit, U_LIQUIDATION] > 0:
             record(
@@ -187,7 +200,7 @@ def _look_at(t: Tables, unit: int) -> None:
             level = 0
         if general_atoms(t, unit) > 0:
             level = max(level, search_level_atoms(t, maintenance))
-        _file_unit(t, unit, account, equity - max(level, maintenance))
+        _file_unit(t, unit, account, equity - max(level, start_atoms(t, maintenance)))
 
 
 @kernel
@@ -226,7 +239,7 @@ def _file_unit(t: Tables, unit: int, account: int, buffer: int) -> None:
         if in_unit(t, unit, account, market):
             lots = positions[account * venue[V_MARKETS] + market, P_LOTS]
             whole += value_atoms(t, market, abs(lots), markets[market, M_MARK_TICKS])
-    buffer = max(0, buffer - SLACK_ATOMS * venue[V_MARKETS])
+    buffer = max(0, buffer - SLACK_ATOMS * venue[V_MARKETS] * -(-venue[V_START_PPM] // PPM))
     for market in range(venue[V_MARKETS]):
         row = account * venue[V_MARKETS] + market
         lots = positions[row, P_LOTS]
@@ -236,7 +249,7 @@ def _file_unit(t: Tables, unit: int, account: int, buffer: int) -> None:
         value = value_atoms(t, market, abs(lots), mark)
         assert 0 < value <= whole
         share = buffer if value == whole else muldiv_down(buffer, value, whole)
-        level = max(PPM, venue[V_CALL_PPM], venue[V_SEARCH_PPM])
+        level = max(PPM, venue[V_CALL_PPM], venue[V_SEARCH_PPM], venue[V_START_PPM])
         column = T_LOOK_LONGS if lots > 0 else T_LOOK_SHORTS
         _file(t, row, market, column, lookout_ticks(t, market, lots, mark, share, level))
 

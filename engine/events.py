@@ -62,6 +62,8 @@ class Code(IntEnum):
     DEFICIT = 11
     SOCIALISED = 12
     BAD_DEBT = 13
+    SURPLUS = 30  # of a forced fill over the bankruptcy price
+    BONUS = 31  # of a keeper
 
 
 CHAIN_ROTATION = 7

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .commands import FLAG_FORCED, FLAG_IOC, FLAG_REDUCE_ONLY, Kind
-from .distress import is_distressed
+from .distress import is_distressed, stays_distressed
 from .kernel import kernel
 from .ledger import balance_atoms
 from .margin import equity_atoms, open_positions, unit_maintenance_atoms
@@ -236,6 +236,7 @@ def check_distressed_listed(t: Tables) -> None:
     for unit in _trader_units(t):
         distressed = False
         if open_positions(t, unit) > 0:
-            distressed = bool(is_distressed(t, equity_atoms(t, unit), unit_maintenance_atoms(t, unit)))
+            equity, maintenance = equity_atoms(t, unit), unit_maintenance_atoms(t, unit)
+            distressed = bool(is_distressed(t, equity, maintenance) or stays_distressed(t, unit, equity, maintenance))
         listed = t.units[unit, U_SINCE_STEP] != NONE
         assert listed == distressed, f"look-out missed unit {unit} {where(t)}"

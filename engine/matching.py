@@ -5,10 +5,11 @@ from __future__ import annotations
 from .admission import CANCEL_BOTH, CANCEL_NEWEST, crosses
 from .book import add_to_level, cancel, give_back_row, remove, rest
 from .commands import FLAG_FOK, FLAG_FORCED, FLAG_IOC, FLAG_REDUCE_ONLY, Kind
-from .contract import value_atoms
+from .contract import value_atoms, worth_of
 from .events import Event, has_room, record
 from .kernel import kernel
 from .positions import charge_liquidation_fee, closable_lots, release_flat_pocket, settle_side
+from .surplus import due_atoms, settle_surplus
 from .tables import (
     L_HEAD,
     M_BEST_ASK,
@@ -120,10 +121,13 @@ def _trade(t: Tables, order: int, maker: int, market: int, side: int, lots: int,
 def settle_taker(
     t: Tables, account: int, market: int, lots: int, price: int, value: int, forced: bool, cause: int
 ) -> None:
-    """Settle the side of a fill that pays the taker fee or, forced, the liquidation fee (R-M6, R-W7)."""
+    """Settle the side of a fill that pays the taker fee or, forced, liquidation fee and surplus (R-M6, R-W7, R-W29)."""
+    due = due_atoms(t, account, market, lots) if forced else 0
     settle_side(t, account, market, lots, price, 0 if forced else t.venue[V_TAKER_PPM], forced, cause)
     if forced:
-        charge_liquidation_fee(t, account, market, value, cause)
+        fee = charge_liquidation_fee(t, account, market, value, cause)
+        proceeds = -worth_of(t, value if lots > 0 else -value) - fee
+        settle_surplus(t, account, market, proceeds, value, due, cause)
         release_flat_pocket(t, account, market, cause)
 
 

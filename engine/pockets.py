@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from .events import Code, has_room
 from .kernel import kernel
 from .ledger import balance_atoms, note_looked, post
+from .levels import start_atoms
 from .margin import health_atoms, owner_of
 from .rules.pockets import SearchPockets, StrictPockets
 from .tables import (
@@ -71,7 +72,9 @@ def search_level_atoms(t: Tables, maintenance: int) -> int:
 @kernel
 def filled_level_atoms(t: Tables, maintenance: int) -> int:
     """Return the equity that search and release aim at: the initial level, but never one in distress (R-A41)."""
-    return max(ppm_down(maintenance, t.venue[V_SEARCH_INITIAL_PPM]), maintenance + t.venue[V_AT_OR_BELOW])
+    return max(
+        ppm_down(maintenance, t.venue[V_SEARCH_INITIAL_PPM]), start_atoms(t, maintenance) + t.venue[V_AT_OR_BELOW]
+    )
 
 
 @kernel
@@ -127,7 +130,7 @@ def _is_short(t: Tables, account: int, market: int, rich: bool) -> bool:
     if t.positions[row, P_LOTS] == 0:
         return False
     equity, maintenance = health_atoms(t, t.venue[V_POCKETS_AT] + row)
-    distress = maintenance + t.venue[V_AT_OR_BELOW]
+    distress = start_atoms(t, maintenance) + t.venue[V_AT_OR_BELOW]
     return equity < (max(search_level_atoms(t, maintenance), distress) if rich else distress)
 
 

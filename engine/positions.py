@@ -141,13 +141,14 @@ def _post_signed(t: Tables, source: int, target: int, amount: int, code: int, ca
 
 
 @kernel
-def charge_liquidation_fee(t: Tables, account: int, market: int, value: int, cause: int) -> None:
-    """Pay the liquidation fee of a forced fill to the fund, out of what equity is left (R-W7)."""
+def charge_liquidation_fee(t: Tables, account: int, market: int, value: int, cause: int) -> int:
+    """Pay the liquidation fee of a forced fill to the fund, out of what equity is left, and return it (R-W7)."""
     fund = t.venue[V_ACCOUNTS] + FUND
     unit = unit_of(t, account, market)
     fee = min(fee_atoms(t, account, value, t.venue[V_LIQUIDATION_PPM]), max(0, equity_atoms(t, unit)))
     if fee > 0:
         post(t, unit, fund, fee, LIQUIDATION_FEE, cause)
+    return max(0, fee)
 
 
 @kernel

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .book import cancel_all
+from .cancelling import cancel_orders
 from .contract import bankruptcy_ticks, value_atoms
 from .events import Event, has_room, record
 from .kernel import kernel
@@ -19,6 +19,7 @@ from .margin import (
 from .tables import (
     A_KEY,
     FLAG_IDLE,
+    FLAG_PACED,
     FLAG_REFUSED,
     FLAG_TREATED,
     M_FORCED_CAUSE,
@@ -27,11 +28,13 @@ from .tables import (
     P_LOTS,
     U_COOLDOWN_STEP,
     U_FLAGS,
+    U_FREED_ATOMS,
     U_LIQUIDATION,
     U_SINCE_STEP,
     V_LIQUIDATIONS,
     V_LISTED_COUNT,
     V_MARKETS,
+    V_RAMPED,
     V_STEP,
     Table,
     Tables,
@@ -142,11 +145,11 @@ def begin_treatment(t: Tables, units: Table, start: int) -> int:
         if t.units[unit, U_LIQUIDATION] == 0:
             venue[V_LIQUIDATIONS] += 1
             t.units[unit, U_LIQUIDATION] = venue[V_LIQUIDATIONS]
+            if venue[V_RAMPED]:
+                t.units[unit, U_FREED_ATOMS] = 0
             assert t.units[unit, U_SINCE_STEP] >= 0, "only a distressed unit is liquidated"
             _record_liquidation(t, unit, account)
-        for market in range(venue[V_MARKETS]):
-            if in_unit(t, unit, account, market):
-                cancel_all(t, account, market, t.units[unit, U_LIQUIDATION])
+        cancel_orders(t, unit, account)
     return units.shape[0]
 
 
@@ -200,7 +203,7 @@ def end_treatment(t: Tables, units: Table, before: Table) -> None:
         for market in range(t.venue[V_MARKETS]):
             if in_unit(t, unit, account, market):
                 moved = moved or t.positions[account * t.venue[V_MARKETS] + market, P_LOTS] != before[i, market]
-        t.units[unit, U_FLAGS] &= ~(FLAG_TREATED | FLAG_REFUSED)
+        t.units[unit, U_FLAGS] &= ~(FLAG_TREATED | FLAG_REFUSED | FLAG_PACED)
         if not moved:
             assert t.units[unit, U_FLAGS] & FLAG_IDLE == 0, "an idle unit is not due"
             t.units[unit, U_FLAGS] |= FLAG_IDLE

@@ -15,6 +15,7 @@ from .contract import CONTRACT_SWITCHES, fill_contract
 from .drawdown import WATCH_SWITCHES, peak_rows
 from .events import EVENT_COLUMNS, EVENTS_PER_MATCH
 from .formulas import MARK_COMPONENTS
+from .liquidating import LIQUIDATION_SWITCHES, fill_liquidation, fill_window, window_seconds
 from .matching_columns import MATCHING_SWITCHES, fill_matching, holds_auctions
 from .occupancy import words_needed
 from .pockets import fill_pockets
@@ -119,7 +120,7 @@ RULE_SWITCHES = [
     V_LEFTOVER, V_SEIZE_MARGIN, V_WAREHOUSE_LEVERAGE, V_ADL_TRIGGER, V_ADL_RANK, V_ADL_PRICE, V_ADL_CANCELS,
     V_ADL_SPREAD, V_ADL_AT_TURN,
     V_MARK_FIRST, V_MARK_SECOND, V_MARK_THIRD, V_COLLAR_PPM, *TERM_SWITCHES, *WATCH_SWITCHES,
-    *CONTRACT_SWITCHES, V_SESSION, *MATCHING_SWITCHES,
+    *CONTRACT_SWITCHES, V_SESSION, *MATCHING_SWITCHES, *LIQUIDATION_SWITCHES,
 ]  # fmt: skip
 VALUE_MAX_ATOMS = 2**58  # leaves room for multiples of a requirement, and for money beside positions
 
@@ -164,6 +165,7 @@ def allocate(
         listed=table(unit_rows),
         owing=table(unit_rows),
         triggered=table(orders_max + 1),
+        windows=table(count, window_seconds(rules.liquidation)),
         events=table(events_max, EVENT_COLUMNS),
         sessions=table(traders if counts_sessions(rules) else 1),
         peaks=table(PEAK_WATCHES, peak_rows(rules), PEAK_COLUMNS),
@@ -184,6 +186,7 @@ def allocate(
     first_tier = 0
     for row, market in enumerate(markets):
         _fill_market(t.markets[row], market, tiers[row], first_tier, first_index_ticks[row])
+        fill_window(t.markets[row], rules.liquidation)
         first_tier += len(tiers[row])
     assert first_tier == len(t.tiers)
     return t
@@ -268,6 +271,7 @@ def _fill_venue(
     fill_pockets(venue, rules.margin)
     venue[V_SESSION] = int(counts_sessions(rules))
     fill_matching(venue, rules)
+    fill_liquidation(venue, rules.liquidation)
 
 
 def _fill_marks(venue: NDArray[np.int64], rules: RuleSet) -> None:

@@ -22,7 +22,8 @@ U_CREDITS_ATOMS = 1  # ledger: everything ever given to it
 U_SINCE_STEP = 2  # distress: step since which the unit is distressed, NONE if it is not
 U_LIQUIDATION = 3  # rounds, distress: id of the running liquidation, 0 if none
 U_COOLDOWN_STEP = 4  # waterfall: last step of the cooldown after a partial order
-U_FLAGS = 5  # distress, ledger, losses, rounds, takeover, adl_terms: bits below
+U_FREED_ATOMS = 4  # steps: the same cell, with a step that grows with time: margin freed so far in this liquidation
+U_FLAGS = 5  # distress, ledger, losses, rounds, takeover, adl_terms, steps: bits below
 UNIT_COLUMNS = 6
 
 FLAG_TOUCHED = 1  # traded or moved money since the last look
@@ -34,6 +35,7 @@ FLAG_TREATED = 32  # under treatment in this round
 FLAG_REFUSED = 64  # a taker refused a position of it in this round
 FLAG_IDLE = 128  # treated in this step without effect: not due again in it
 FLAG_SPARED = 256  # adl_terms, fixed: its account is never deleveraged
+FLAG_PACED = 512  # a partial step went as planned: what is left is offered to nobody in this round
 
 # The venue's own units, counted from the fund's row A.
 FUND, FEES, SETTLEMENT, FUNDING, ROUNDING, BAD_DEBT, OUTSIDE = range(7)
@@ -124,6 +126,9 @@ M_AUCTION = 93  # auction: 0 while the market trades, else who holds the auction
 M_AUCTION_TICKS = 94  # auction: price of its last uncrossing, 0 from its beginning until then
 M_UNCROSSING_TICKS = 95  # auction: price at which orders are being matched just now, 0 otherwise
 M_JOINED = 96  # auction: 1 if orders are in it that expire with it
+M_WINDOW_MAX_LOTS = 80  # fixed: most lots liquidated in a window, 0 for no limit (R-W25)
+M_WINDOW_LOTS = 81  # steps: lots liquidated in the window that ends with M_WINDOW_STEP
+M_WINDOW_STEP = 82  # steps: step up to which `windows` is true
 MARKET_COLUMNS = 100
 
 # tiers: rows of all markets, one after another (R-A1).
@@ -207,6 +212,17 @@ V_ADL_AT_TURN = 136  # fixed: 1 if scores are given when a position's turn comes
 V_AUCTIONS = 150  # fixed: 1 if markets may be in auction, so that `levels` has a second ladder for each
 V_AUCTION_TIE = 151  # fixed: which of several prices an auction takes
 V_AUCTION_MARGIN = 152  # fixed: 1 if orders in an auction are margined at its indicative price
+V_SURPLUS = 100  # rules of liquidation, fixed: whether forced fills are settled at the bankruptcy price (R-W29)
+V_SURPLUS_PPM = 101  # most of a fill's value, NONE for all
+V_SURPLUS_COVERS = 102
+V_SURPLUS_UNIT = 103  # who gets it
+V_START_PPM = 104  # thresholds as multiples of maintenance margin (R-W28)
+V_STOP_PPM = 105
+V_BUFFER_PPM = 106
+V_TAKES_AT_MARK = 107  # takeover (R-W32)
+V_TAKES_ALL = 108
+V_CANCELS = 109  # which orders are cancelled first (R-W33): a word of CANCELS
+V_RAMPED = 110  # whether U_FREED_ATOMS is in use
 VENUE_COLUMNS = 200
 
 # Values of V_LEFTOVER, V_ADL_TRIGGER, V_ADL_RANK and V_ADL_PRICE: a rule's words in the order given here.
@@ -225,6 +241,8 @@ NO_ADL, FUND_EMPTY, EQUITY_BELOW_ZERO = range(3)
 ) = range(13)  # fmt: skip
 QUEUE, PRO_RATA, FAIREST = range(3)
 AT_BANKRUPTCY, AT_MARK, AT_PREVIOUS_MARK, AT_INDEX = range(4)
+CANCELS = ("all", "none", "market", "worst_first")
+CANCEL_EVERYTHING, CANCEL_NOTHING, CANCEL_IN_MARKET, CANCEL_WORST_FIRST = range(4)
 
 # Bits of V_ADL_FILTERS: who is passed over (R-W56).
 PASS_NO_OVERLAP, PASS_NO_PROFIT, PASS_SMALL, PASS_HEDGED, PASS_BACKSTOPS = 1, 2, 4, 8, 16
@@ -259,6 +277,7 @@ SHAPES: dict[str, tuple[str, ...]] = {
     "listed": ("units",),  # rows of distressed units
     "owing": ("units",),  # rows of flat units below zero, until loss sharing
     "triggered": ("orders_max + 1",),  # waiting orders collected for execution
+    "windows": ("M", "seconds of the window"),  # lots liquidated per step of the rolling window (R-W25)
     "events": ("events_max", "EVENT_COLUMNS"),  # see events.py
     "sessions": ("A, or one",),  # equity at the start of the session less withdrawals since, plus deposits
     "peaks": ("PEAK_WATCHES", "longest window in steps", "PEAK_COLUMNS"),  # see drawdown.py
@@ -288,6 +307,7 @@ class Tables:
     listed: Table
     owing: Table
     triggered: Table
+    windows: Table
     events: Table
     sessions: Table
     peaks: Table

@@ -27,6 +27,7 @@ from .margin import (
 from .positions import release_flat_pocket
 from .rounds import ASK, DONE, FULL
 from .tables import (
+    FLAG_PACED,
     FLAG_REFUSED,
     FUND,
     FUND_WATCH,
@@ -45,6 +46,8 @@ from .tables import (
     V_LOTS_MAX,
     V_MARKETS,
     V_SEIZE_MARGIN,
+    V_TAKES_ALL,
+    V_TAKES_AT_MARK,
     V_WAREHOUSE_LEVERAGE,
     Table,
     Tables,
@@ -113,8 +116,10 @@ def offer(t: Tables, units: Table, straight: Table, backstops: Table, prices: Ta
 
 @kernel
 def _is_offered(t: Tables, unit: int, straight: bool) -> bool:
-    """Say whether a unit has lots left, is still distressed, and has somebody to be offered to."""
+    """Say whether a unit has lots left, is still distressed, is not paced, and has somebody to be offered to."""
     if (t.venue[V_LEFTOVER] == RETRY and not straight) or open_positions(t, unit) == 0:
+        return False
+    if t.units[unit, U_FLAGS] & FLAG_PACED:
         return False
     equity, maintenance = health_atoms(t, unit)
     return is_distressed(t, equity, maintenance)
@@ -122,7 +127,7 @@ def _is_offered(t: Tables, unit: int, straight: bool) -> bool:
 
 @kernel
 def _take_prices(t: Tables, unit: int, prices: Table) -> None:
-    """Write the bankruptcy price of each position of a unit into `prices` (M,), 0 where it has none."""
+    """Write the takeover price of each position of a unit into `prices` (M,), 0 where it has none (R-W5, R-W32)."""
     account, equity = owner_of(t, unit), equity_atoms(t, unit)
     for market in range(t.venue[V_MARKETS]):
         lots = t.positions[account * t.venue[V_MARKETS] + market, P_LOTS]
@@ -130,6 +135,8 @@ def _take_prices(t: Tables, unit: int, prices: Table) -> None:
         if lots != 0 and in_unit(t, unit, account, market):
             share = position_equity_atoms(t, unit, market, equity)
             prices[market] = bankruptcy_ticks(t, market, lots, t.markets[market, M_MARK_TICKS], share)
+            if t.venue[V_TAKES_AT_MARK]:
+                prices[market] = t.markets[market, M_MARK_TICKS]
             assert prices[market] >= 1
 
 
@@ -183,13 +190,13 @@ def _backstop_for(t: Tables, backstops: Table, account: int, market: int, lots: 
     """Return the first backstop account that takes a position, NONE if none does (R-W5)."""
     assert lots != 0
     for i in range(backstops.shape[0]):
-        if _backstop_accepts(t, backstops[i], account, market, lots, price_ticks):
+        if backstop_accepts(t, backstops[i], account, market, lots, price_ticks):
             return backstops[i]
     return NONE
 
 
 @kernel
-def _backstop_accepts(t: Tables, backstop: int, account: int, market: int, lots: int, price_ticks: int) -> bool:
+def backstop_accepts(t: Tables, backstop: int, account: int, market: int, lots: int, price_ticks: int) -> bool:
     """Say whether a backstop account takes a position: solvent, within its limit and free collateral (R-W5)."""
     if backstop == account or _is_unsound(t, backstop) or _is_unsound(t, unit_of(t, backstop, market)):
         return False
@@ -216,6 +223,8 @@ def _fund_for(t: Tables, market: int, lots: int, price_ticks: int, progress: Tab
         return NONE
     if is_down(t, FUND_WATCH, venue[V_FUND_WINDOW_STEPS]):
         return NONE
+    if venue[V_TAKES_ALL]:
+        return fund
     loss, equity = _loss_atoms(t, market, lots, price_ticks), equity_atoms(t, fund)
     warehouse = _warehouse_atoms(t, fund, market, lots)
     leverage = venue[V_WAREHOUSE_LEVERAGE]

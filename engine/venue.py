@@ -17,6 +17,7 @@ from .events import Code, Event, has_room, record
 from .execution import execute
 from .funding import clear_rounding, pay_funding, sample
 from .ledger import post
+from .liquidating import fill_vault
 from .marks import renew_marks
 from .rules.mark import MarkInputs
 from .rules.ruleset import RuleSet
@@ -108,6 +109,7 @@ class Venue:
         self.backstops = tuple(int(account) for account in backstops)
         self.check = check
         self.tables = state.allocate(rules, markets, keys, first_index_ticks, orders_max, journal)
+        fill_vault(self.tables, rules.liquidation, self.backstops)
         self._market_rows = tuple(self.tables.markets)
         self._journal = journal
         self._knows_marks = self.tables.venue[V_MARK_FIRST] != NONE

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from . import adl_terms, deleverage, drawdown, rounds, takeover
+from . import adl_terms, deleverage, drawdown, keepers, limits, rounds, steps, takeover
 from .auction import find_waiting
-from .commands import C_CAUSE, CAUSE_DISPOSAL, FLAG_FORCED, FLAG_IOC, FLAG_REDUCE_ONLY, Column, Kind, batch
-from .contract import bankruptcy_ticks
-from .margin import equity_atoms, position_equity_atoms
+from .cancelling import leave_the_cured
+from .commands import Column
+from .disposal import dispose
+from .forced import FORCED_FLAGS, FORCED_FOK_FLAGS, forced_orders
 from .rounds import (
     CLOSING_COLUMNS,
     K_ACCOUNT,
@@ -39,24 +40,24 @@ from .rounds import (
     SURVEY_COLUMNS,
 )
 from .rules.liquidation import Distressed, scale_up
+from .rules.steps import Ladder, Slices
+from .steps import PLAN_COLUMNS, Q_LOTS
 from .tables import (
-    M_MARK_TICKS,
+    CANCEL_WORST_FIRST,
+    M_AUCTION,
     M_PRICE_MAX_TICKS,
-    P_LOTS,
     U_COOLDOWN_STEP,
     U_LIQUIDATION,
     V_AUCTIONS,
+    V_CANCELS,
     V_LISTED_COUNT,
-    V_MARKETS,
 )
 from .transfer import cover_deficits
-from .units import PPM
 
 if TYPE_CHECKING:
     from .venue import Venue
 
 UNLIMITED = 2**62
-FORCED_FLAGS = FLAG_FORCED | FLAG_IOC | FLAG_REDUCE_ONLY
 Rows = NDArray[np.int64]
 NO_UNITS = np.zeros((0, SURVEY_COLUMNS), dtype=np.int64)
 
@@ -75,14 +76,17 @@ def run(venue: Venue) -> Rounds:
     if not rule.act:
         venue.look()
         return Rounds(0, 0, False)
-    sent = _dispose(venue)
+    sent = dispose(venue)
     acted: list[Rows] = []
     orders_left = rule.orders_per_step_max or UNLIMITED
+    rounds_max = rule.rounds_max
+    if isinstance(rule.step, Slices):
+        rounds_max = min(rounds_max, rule.step.rounds * venue.dt_s)
     while True:
         venue.look()
         drawdown.look_at_watches(t)
         due, fund_due = due_units(venue), adl_terms.fund_is_due(t)
-        if len(acted) == rule.rounds_max or (len(due) == 0 and not fund_due):
+        if len(acted) == rounds_max or (len(due) == 0 and not fund_due):
             break
         units = np.append(due[:, S_UNIT], np.full(int(fund_due), venue.fund_unit))
         before = np.zeros((len(units), len(venue.markets)), dtype=np.int64)
@@ -95,7 +99,7 @@ def run(venue: Venue) -> Rounds:
         assert orders_left >= 0
     for units in acted:
         rounds.wake(t, units)
-    return Rounds(len(acted), sent, len(due) > 0)
+    return Rounds(len(acted), sent, len(due) > 0 and rounds_max == rule.rounds_max)
 
 
 def due_units(venue: Venue) -> Rows:
@@ -117,12 +121,16 @@ class _Round:
         self.venue = venue
         self.t = venue.tables
         self.rule = venue.rules.liquidation
+        self.window = venue.steps(self.rule.rolling.window_s) if self.rule.rolling is not None else 0
+        assert self.window <= self.t.windows.shape[1]
         self.straight = self._goes_straight(due)
         self.direct = bool(adl_terms.goes_direct(self.t))
         booked = np.zeros(len(due), dtype=np.int64)
-        if self.rule.stage == "book" and not self.direct:
+        if self.rule.stage != "takeover_only" and not self.direct:
             booked = np.where(self.straight, 0, due[:, S_POSITIONS])
-        room = np.clip(orders_left - np.cumsum(booked) + booked, 0, booked)
+        room = booked
+        if self.rule.stage == "book":
+            room = np.clip(orders_left - np.cumsum(booked) + booked, 0, booked)
         treated = (room > 0) | (booked == 0)
         self.due = due[treated]
         self.straight = self.straight[treated]
@@ -139,7 +147,10 @@ class _Round:
     def play(self) -> int:
         """Run the stages and return how many orders went to the book."""
         self.venue.for_each(rounds.begin_treatment, self.units)
-        sent = self._book_stage()
+        if self.t.venue[V_CANCELS] == CANCEL_WORST_FIRST:
+            # R-W33: who is out of distress by cancelled orders alone is not closed.
+            leave_the_cured(self.t, self.units, self.orders_of_unit)
+        sent = self._closing_stage()
         self._leave_waiting()
         if not self.direct:
             takeover.stage(self.venue, self.units, self.straight)
@@ -150,8 +161,8 @@ class _Round:
             self.venue.renew_marks()
         return sent
 
-    def _book_stage(self) -> int:
-        """Send forced orders to the book, as the liquidation rule proposes (R-W4)."""
+    def _closing_stage(self) -> int:
+        """Send forced orders to the book, or ask keepers, as the liquidation rule proposes; return how many orders."""
         booked = np.flatnonzero(self.orders_of_unit)
         if len(booked) == 0:
             return 0
@@ -161,11 +172,32 @@ class _Round:
         assert positions.sum() == len(rows)
         place = np.arange(len(rows)) - np.repeat(np.cumsum(positions) - positions, positions)
         rows = rows[place < np.repeat(self.orders_of_unit[booked], positions)]
-        proposal = self.rule.propose(self._distressed(rows))
-        assert (proposal.lots >= 1).all() and (proposal.lots <= np.abs(rows[:, K_LOTS])).all(), "propose 1 .. |lots|"
-        self.t.units[rows[proposal.partial, K_UNIT], U_COOLDOWN_STEP] = self.venue.step
-        self.venue.execute(self._forced_orders(rows, proposal.lots), forced=True)
-        return len(rows)
+        plan = self._plan(rows)
+        sent = 0
+        if self.rule.stage == "keepers":
+            keepers.stage(self.venue, rows, plan)
+        else:
+            wanted = plan[:, Q_LOTS] > 0
+            sent = int(wanted.sum())
+            self.venue.execute(self._forced_orders(rows[wanted], plan[wanted, Q_LOTS]), forced=True)
+        if self.rule.step is not None or self.window > 0:
+            steps.settle(self.t, rows, plan, self.window)
+        return sent
+
+    def _plan(self, rows: Rows) -> Rows:
+        """Return how many lots of each position to close and at what fees, PLAN_COLUMNS wide (R-W4, R-W20 to R-W25)."""
+        plan = np.zeros((len(rows), PLAN_COLUMNS), dtype=np.int64)
+        if self.rule.step is None:
+            proposal = self.rule.propose(self._distressed(rows))
+            held = np.abs(rows[:, K_LOTS])
+            assert (proposal.lots >= 1).all() and (proposal.lots <= held).all(), "propose 1 .. |lots|"
+            self.t.units[rows[proposal.partial, K_UNIT], U_COOLDOWN_STEP] = self.venue.step
+            plan[:, Q_LOTS] = proposal.lots
+        if self.rule.step is not None or self.rule.keepers is not None:
+            steps.plan_lots(self.t, steps.numbers_of(self.venue), rows, plan)
+        if self.window > 0:
+            steps.reserve(self.t, rows, plan, self.window)
+        return plan
 
     def _leave_waiting(self) -> None:
         """Leave out of the later stages the units of which a forced order waits in an auction (R-H6)."""
@@ -210,40 +242,13 @@ class _Round:
         price = np.where(side > 0, price_max - 1, 1)
         if self.rule.price == "bankruptcy":
             price = rows[:, K_BANKRUPTCY]
+        if self.rule.limit is not None:
+            price = np.zeros(len(rows), dtype=np.int64)
+            limits.limit_ticks(self.t, limits.numbers_of(self.rule.limit), rows, price)
         cause = self.t.units[rows[:, K_UNIT], U_LIQUIDATION]
-        return forced_orders(rows[:, K_ACCOUNT], rows[:, K_MARKET], side, lots, price, cause)
-
-
-def forced_orders(account: Column, market: Column, side: Rows, lots: Rows, price: Column, cause: Column) -> Rows:
-    """Return immediate-or-cancel, reduce-only LIMIT commands marked as forced, with their cause."""
-    commands = batch(
-        len(lots), account=account, market=market, kind=Kind.LIMIT, side=side, lots=lots, price_ticks=price,
-        flags=FORCED_FLAGS,
-    )  # fmt: skip
-    commands[:, C_CAUSE] = cause
-    return commands
-
-
-def _dispose(venue: Venue) -> int:
-    """Let the fund trade part of what it took over back to the book (R-W11); return the number of orders."""
-    rule, t, fund = venue.rules.insurance, venue.tables, venue.fund_unit
-    if rule.disposal_share_ppm == 0 or venue.step % venue.steps(rule.disposal_interval_s):
-        return 0
-    sent = 0
-    for market in range(len(venue.markets)):
-        lots = int(t.positions[fund * int(t.venue[V_MARKETS]) + market, P_LOTS])
-        if lots == 0:
-            continue
-        mark = int(t.markets[market, M_MARK_TICKS])
-        share = position_equity_atoms(t, fund, market, equity_atoms(t, fund) - rule.floor_atoms)
-        own = bankruptcy_ticks(t, market, lots, mark, share)
-        if lots > 0:
-            price = max(own, -(-mark * (PPM - rule.disposal_range_ppm) // PPM))
-        else:
-            price = min(own, mark * (PPM + rule.disposal_range_ppm) // PPM)
-        size = np.array([-(-abs(lots) * rule.disposal_share_ppm // PPM)])
-        side = np.array([-1 if lots > 0 else 1])
-        venue.execute(forced_orders(fund, market, side, size, price, CAUSE_DISPOSAL), forced=True)
-        assert size[0] <= abs(lots)
-        sent += 1
-    return sent
+        flags: Column = FORCED_FLAGS
+        if isinstance(self.rule.step, Ladder) and self.rule.step.fill_or_kill:
+            # In an auction nothing can be filled at once, so that a cut waits there like every forced order (R-H6).
+            at_once = self.t.markets[rows[:, K_MARKET], M_AUCTION] == 0
+            flags = np.where((lots < np.abs(rows[:, K_LOTS])) & at_once, FORCED_FOK_FLAGS, FORCED_FLAGS)
+        return forced_orders(rows[:, K_ACCOUNT], rows[:, K_MARKET], side, lots, price, cause, flags)

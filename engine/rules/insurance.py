@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from delever.engine.formulas import fund_accepts
 
 from .base import ATOMS_PER_QUOTE, PPM, Rule
+from .disposal import Sale
 from .drawdown import Drawdown
 
 
@@ -27,6 +28,8 @@ class Insurance(Rule):
     """Seconds between disposals."""
     disposal_range_ppm: int = Field(default=10_000, ge=0, lt=PPM)
     """Furthest distance from the mark at which the fund trades."""
+    sale: Sale | None = None
+    """Bounds of a disposal by the book; none bounds it by the fund's own bankruptcy price."""
     drawdown: Drawdown | None = None
     """While the fund is down so far, it takes no position over."""
 

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from .base import ATOMS_PER_QUOTE, PPM, Rule
+from .steps import Rolling, Step
+from .terms import Cancel, Keepers, Levels, Limit, Surplus, Takeover
 
 
 class Distressed(NamedTuple):
@@ -40,8 +42,8 @@ class Liquidation(Rule):
     """False: the margin engine watches and counts, but never acts (the counterfactual of every other run)."""
     trigger: Literal["below", "at_or_below"] = "below"
     """Distressed when equity is below, or at or below, maintenance margin."""
-    stage: Literal["book", "takeover_only"] = "book"
-    """Whether forced orders go to the book first."""
+    stage: Literal["book", "takeover_only", "keepers"] = "book"
+    """Whether forced orders go to the book first, or keepers are asked instead."""
     size: Literal["full", "target", "share"] = "full"
     """`full`: whole position; `target`: just enough to reach target_ppm; `share`: a share with a cooldown."""
     target_ppm: int = Field(default=1_200_000, ge=PPM, le=10 * PPM)
@@ -66,11 +68,39 @@ class Liquidation(Rule):
     """Most forced orders the engine sends in a step; 0 means no limit."""
     rounds_max: int = Field(default=10, ge=1, le=1000)
     """Most rounds of finding and closing in a step."""
+    step: Step | None = None
+    """Another way to say how many lots a forced order closes; none leaves it to `size`."""
+    rolling: Rolling | None = None
+    """Cap on what is liquidated of a market within a window; none for no cap."""
+    limit: Limit | None = None
+    """Another limit of forced orders; none leaves it to `price`."""
+    levels: Levels | None = None
+    """Other thresholds than maintenance margin; none starts and stops there."""
+    cancel: Cancel | None = None
+    """Which orders are cancelled first; none cancels all of the unit's."""
+    surplus: Surplus | None = None
+    """Who gets what a forced fill brings beyond the bankruptcy price; none leaves it to the trader."""
+    keepers: Keepers | None = None
+    """Terms of third-party liquidators, with stage = "keepers"."""
+    takeover: Takeover | None = None
+    """Terms of a takeover; none is at the bankruptcy price, within the fund's limits."""
 
     @model_validator(mode="after")
     def _combines(self) -> Liquidation:
         if self.stage == "takeover_only" and self.leftover == "retry":
             raise ValueError("stage = 'takeover_only' needs leftover = 'fund' or 'backstop'")
+        if (self.stage == "keepers") != (self.keepers is not None):
+            raise ValueError(
+                "stage = 'keepers' and the table `keepers` belong together: one says that keepers are asked instead "
+                f"of the book, the other on what terms (got stage = {self.stage!r} "
+                f"{'with' if self.keepers else 'without'} keepers)"
+            )
+        if self.stage == "takeover_only" and (self.step or self.rolling or self.limit or self.surplus):
+            raise ValueError(
+                "stage = 'takeover_only' sends nothing to the book: step, rolling, limit and surplus mean nothing there"
+            )
+        if self.stage == "keepers" and (self.limit or self.surplus):
+            raise ValueError("keepers take lots off the book: limit and surplus mean nothing there")
         return self
 
     def propose(self, rows: Distressed) -> Proposal:
