@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .auction_price import auction_price
-from .book import fillable
+from .book import fillable, within_band
 from .commands import FLAG_FOK, FLAG_FORCED, FLAG_IOC, FLAG_POST_ONLY, FLAG_REDUCE_ONLY, Kind, Result
 from .contract import value_atoms, worth_atoms
 from .kernel import kernel
@@ -16,17 +16,26 @@ from .tables import (
     M_BEST_BID,
     M_COLLAR_HIGH,
     M_COLLAR_LOW,
+    M_HALT,
+    M_LONG_LOTS,
     M_MARK_TICKS,
     M_PRICE_MAX_TICKS,
+    P_ASKS_LOTS,
+    P_BIDS_LOTS,
+    REDUCE_ONLY,
     V_AUCTION_MARGIN,
     V_FREE_ORDERS,
     V_LOTS_MAX,
+    V_MARKETS,
     V_ORDERS_PER_ACCOUNT_MAX,
+    V_POSITION_FREE_ATOMS,
+    V_POSITION_INTEREST_PPM,
+    V_POSITION_VALUE_ATOMS,
     V_SELF_TRADE,
     V_TAKER_PPM,
     Tables,
 )
-from .units import ppm_up
+from .units import ppm_down, ppm_up
 
 OK = int(Result.OK)
 SIDE = int(Result.SIDE)
@@ -42,6 +51,7 @@ BOOK_FULL = int(Result.BOOK_FULL)
 ORDER_LIMIT = int(Result.ORDER_LIMIT)
 POSITION_LIMIT = int(Result.POSITION_LIMIT)
 MARGIN = int(Result.MARGIN)
+HALTED = int(Result.HALTED)
 LIMIT = int(Kind.LIMIT)
 MARKET = int(Kind.MARKET)
 
@@ -109,6 +119,8 @@ def admit(
             return NOT_FILLABLE, lots
         return OK, lots
     markets = t.markets
+    if markets[market, M_HALT] == REDUCE_ONLY and not _only_reduces(t, account, market, side, lots, flags):
+        return HALTED, lots
     outside = price_ticks > markets[market, M_COLLAR_HIGH] if side > 0 else price_ticks < markets[market, M_COLLAR_LOW]
     if kind == LIMIT and outside:
         return COLLAR, lots
@@ -120,7 +132,8 @@ def admit(
         return WOULD_CROSS, lots
     if flags & FLAG_FOK:
         stops_at_own = t.venue[V_SELF_TRADE] != CANCEL_OLDEST
-        if not fillable(t, account, market, side, lots, price_ticks, stops_at_own):
+        reach = within_band(t, market, side, price_ticks)
+        if not fillable(t, account, market, side, lots, reach, stops_at_own):
             return NOT_FILLABLE, lots
     if markets[market, M_AUCTION]:
         flags &= ~FLAG_IOC  # it waits for the uncrossing like any other
@@ -134,6 +147,31 @@ def admit(
 
 
 @kernel
+def _only_reduces(t: Tables, account: int, market: int, side: int, lots: int, flags: int) -> bool:
+    """Say whether an order can only shrink a position, together with the orders that rest beside it (R-H18)."""
+    if flags & FLAG_REDUCE_ONLY:
+        return True
+    row = account * t.venue[V_MARKETS] + market
+    resting = t.positions[row, P_BIDS_LOTS if side > 0 else P_ASKS_LOTS]
+    return lots + resting <= closable_lots(t, account, market, side)
+
+
+@kernel
+def _within_position_limit(t: Tables, market: int, exposure: int) -> bool:
+    """Say whether one account may have so much exposure in a market (R-H17)."""
+    venue = t.venue
+    if venue[V_POSITION_VALUE_ATOMS] == 0 and venue[V_POSITION_INTEREST_PPM] == 0:
+        return True
+    value = value_atoms(t, market, exposure, t.markets[market, M_MARK_TICKS])
+    assert value >= 0
+    if 0 < venue[V_POSITION_VALUE_ATOMS] < value:
+        return False
+    if venue[V_POSITION_INTEREST_PPM] == 0 or value <= venue[V_POSITION_FREE_ATOMS]:
+        return True
+    return exposure <= ppm_down(t.markets[market, M_LONG_LOTS], venue[V_POSITION_INTEREST_PPM])
+
+
+@kernel
 def check_margin(t: Tables, account: int, market: int, kind: int, side: int, lots: int, price_ticks: int) -> int:
     """Return POSITION_LIMIT or MARGIN if the account may not take on the order's exposure, else OK (R-A6, R-A7)."""
     before = exposure_lots(t, account, market, 0, 0)
@@ -142,6 +180,8 @@ def check_margin(t: Tables, account: int, market: int, kind: int, side: int, lot
         return POSITION_LIMIT
     if after <= before:
         return OK
+    if not _within_position_limit(t, market, after):
+        return POSITION_LIMIT
     mark = t.markets[market, M_MARK_TICKS]
     price = price_ticks
     if kind == MARKET:

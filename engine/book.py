@@ -18,6 +18,8 @@ from .tables import (
     L_LOTS,
     L_TAIL,
     M_AUCTION,
+    M_BAND_HIGH,
+    M_BAND_LOW,
     M_BEST_ASK,
     M_BEST_BID,
     M_HIGH_TICKS,
@@ -46,6 +48,7 @@ from .tables import (
     T_LAST_RISES,
     T_MARK_FALLS,
     T_MARK_RISES,
+    V_BANDS,
     V_FREE_ORDER,
     V_FREE_ORDERS,
     V_FRESH_ORDER,
@@ -71,6 +74,16 @@ def best_ask_ticks(t: Tables, market: int) -> int:
 def ladder_of(t: Tables, market: int, side: int) -> int:
     """Return the row of `levels` and `occupied` with the orders of a side; in an auction bids have their own (R-H1)."""
     return market + t.venue[V_MARKETS] if side > 0 and t.markets[market, M_AUCTION] else market
+
+
+@kernel
+def within_band(t: Tables, market: int, side: int, price_ticks: int) -> int:
+    """Return the price up to which an order may trade: its own, but not beyond the market's band (R-H10)."""
+    if t.venue[V_BANDS] == 0:
+        return price_ticks
+    if side > 0:
+        return min(price_ticks, t.markets[market, M_BAND_HIGH])
+    return max(price_ticks, t.markets[market, M_BAND_LOW])
 
 
 @kernel

@@ -74,6 +74,7 @@ class Result(IntEnum):
     MARGIN = 17
     AMOUNT = 18
     MODE = 19
+    HALTED = 21
 
 
 Column = int | Sequence[int] | NDArray[np.int64]

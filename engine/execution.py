@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .admission import admit, check_form, check_room, limit_of_market_order
 from .auction import join
+from .bands import conclude
 from .book import add_to_level, cancel, cancel_all, find_order, take_row, wait
 from .commands import (
     C_ACCOUNT,
@@ -23,11 +24,13 @@ from .commands import (
 )
 from .events import Event, has_room, record
 from .kernel import kernel
-from .matching import finish, match
+from .matching import match
 from .prefetch import prefetch
 from .tables import (
     A_FIRST_ORDER,
+    CANCEL_ONLY,
     M_AUCTION,
+    M_HALT,
     M_PRICE_MAX_TICKS,
     NONE,
     O_FLAGS,
@@ -36,6 +39,7 @@ from .tables import (
     O_PRICE_TICKS,
     O_SIDE,
     O_TAG,
+    TRADING,
     V_ACCOUNTS,
     V_CAUSE,
     V_FORCING,
@@ -54,6 +58,7 @@ ACCOUNT = int(Result.ACCOUNT)
 BAD_MARKET = int(Result.MARKET)
 BAD_KIND = int(Result.KIND)
 LOTS = int(Result.LOTS)
+HALTED = int(Result.HALTED)
 PRICE = int(Result.PRICE)
 TRIGGER = int(Result.TRIGGER)
 FLAGS = int(Result.FLAGS)
@@ -88,7 +93,7 @@ def execute(t: Tables, commands: Table, results: Table, start: int) -> int:
     if venue[V_TAKER] != NONE:
         if not match(t, venue[V_TAKER]):
             return row
-        finish(t, venue[V_TAKER])
+        conclude(t, venue[V_TAKER])
         venue[V_TAKER] = NONE
         row += 1
     while row < commands.shape[0]:
@@ -193,6 +198,8 @@ def _order(
     refusal = check_form(t, market, kind, side, lots, price_ticks, trigger_ticks, flags)
     if refusal != OK:
         return refusal
+    if t.markets[market, M_HALT] == CANCEL_ONLY:
+        return HALTED
     if kind == STOP or kind == TAKE_PROFIT:
         room = check_room(t, account, 0)
         if room != OK:
@@ -225,7 +232,7 @@ def place(
     if t.markets[market, M_AUCTION]:
         join(t, order)
     elif match(t, order):
-        finish(t, order)
+        conclude(t, order)
     else:
         t.venue[V_TAKER] = order
     return OK
@@ -261,6 +268,8 @@ def _replace(t: Tables, commands: Table, row: int) -> int:
         return TRIGGER
     if order == NONE:
         return UNKNOWN_ORDER
+    if t.markets[market, M_HALT] != TRADING:
+        return HALTED
     kind, side, flags, tag = (
         orders[order, O_KIND],
         orders[order, O_SIDE],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .admission import CANCEL_BOTH, CANCEL_NEWEST, crosses
-from .book import add_to_level, cancel, give_back_row, remove, rest
+from .book import add_to_level, cancel, give_back_row, remove, rest, within_band
 from .commands import FLAG_FOK, FLAG_FORCED, FLAG_IOC, FLAG_REDUCE_ONLY, Kind
 from .contract import value_atoms, worth_of
 from .events import Event, has_room, record
@@ -56,7 +56,9 @@ def match(t: Tables, order: int) -> bool:
     market = orders[order, O_MARKET]
     side = orders[order, O_SIDE]
     flags = orders[order, O_FLAGS]
-    while orders[order, O_LOTS] > 0 and crosses(t, market, side, orders[order, O_PRICE_TICKS]):
+    while orders[order, O_LOTS] > 0 and crosses(
+        t, market, side, within_band(t, market, side, orders[order, O_PRICE_TICKS])
+    ):
         if not has_room(t):
             return False
         price = markets[market, M_BEST_ASK] if side > 0 else markets[market, M_BEST_BID]

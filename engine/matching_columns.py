@@ -13,7 +13,7 @@ MATCHING_SWITCHES = [V_AUCTION_TIE, V_AUCTION_MARGIN]
 
 def holds_auctions(rules: RuleSet) -> bool:
     """Say whether a market of the venue may ever be in auction, so that bids need a ladder of their own (R-H1)."""
-    return rules.matching.auction is not None or rules.matching.batch is not None
+    return rules.matching.auction is not None or rules.matching.batch is not None or rules.halts.holds_auctions
 
 
 def fill_matching(venue: NDArray[np.int64], rules: RuleSet) -> None:

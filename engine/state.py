@@ -15,6 +15,7 @@ from .contract import CONTRACT_SWITCHES, fill_contract
 from .drawdown import WATCH_SWITCHES, peak_rows
 from .events import EVENT_COLUMNS, EVENTS_PER_MATCH
 from .formulas import MARK_COMPONENTS
+from .halts import HALT_SWITCHES, fill_halts, memory_s
 from .liquidating import LIQUIDATION_SWITCHES, fill_liquidation, fill_window, window_seconds
 from .matching_columns import MATCHING_SWITCHES, fill_matching, holds_auctions
 from .occupancy import words_needed
@@ -37,12 +38,15 @@ from .tables import (
     LEVEL_COLUMNS,
     LINE_BYTES,
     M_AUCTION,
+    M_BAND_HIGH,
+    M_BAND_LOW,
     M_BEST_ASK,
     M_COLLAR_HIGH,
     M_COLLAR_LOW,
     M_FORCED_STEP,
     M_INDEX_TICKS,
     M_JOINED,
+    M_LIMIT_SINCE,
     M_MARK_BEFORE_TICKS,
     M_MARK_SEEN_TICKS,
     M_MARK_TICKS,
@@ -120,7 +124,7 @@ RULE_SWITCHES = [
     V_LEFTOVER, V_SEIZE_MARGIN, V_WAREHOUSE_LEVERAGE, V_ADL_TRIGGER, V_ADL_RANK, V_ADL_PRICE, V_ADL_CANCELS,
     V_ADL_SPREAD, V_ADL_AT_TURN,
     V_MARK_FIRST, V_MARK_SECOND, V_MARK_THIRD, V_COLLAR_PPM, *TERM_SWITCHES, *WATCH_SWITCHES,
-    *CONTRACT_SWITCHES, V_SESSION, *MATCHING_SWITCHES, *LIQUIDATION_SWITCHES,
+    *CONTRACT_SWITCHES, V_SESSION, *MATCHING_SWITCHES, *LIQUIDATION_SWITCHES, *HALT_SWITCHES,
 ]  # fmt: skip
 VALUE_MAX_ATOMS = 2**58  # leaves room for multiples of a requirement, and for money beside positions
 
@@ -162,6 +166,7 @@ def allocate(
         occupied=table(ladders, words_needed(price_max)),
         triggers=table(count, price_max, TRIGGER_COLUMNS),
         touched=table(unit_rows),
+        lasts=table(count, 1 + memory_s(rules.halts)),
         listed=table(unit_rows),
         owing=table(unit_rows),
         triggered=table(orders_max + 1),
@@ -272,6 +277,7 @@ def _fill_venue(
     venue[V_SESSION] = int(counts_sessions(rules))
     fill_matching(venue, rules)
     fill_liquidation(venue, rules.liquidation)
+    fill_halts(venue, rules.halts)
 
 
 def _fill_marks(venue: NDArray[np.int64], rules: RuleSet) -> None:
@@ -319,6 +325,9 @@ def _fill_market(
     row[M_COLLAR_LOW] = 1
     row[M_COLLAR_HIGH] = market.price_max_ticks - 1
     row[M_FORCED_STEP] = LONG_AGO
+    row[M_LIMIT_SINCE] = NONE
+    row[M_BAND_LOW] = 1
+    row[M_BAND_HIGH] = market.price_max_ticks - 1
 
 
 def digest(t: Tables) -> str:

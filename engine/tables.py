@@ -129,7 +129,18 @@ M_JOINED = 96  # auction: 1 if orders are in it that expire with it
 M_WINDOW_MAX_LOTS = 80  # fixed: most lots liquidated in a window, 0 for no limit (R-W25)
 M_WINDOW_LOTS = 81  # steps: lots liquidated in the window that ends with M_WINDOW_STEP
 M_WINDOW_STEP = 82  # steps: step up to which `windows` is true
-MARKET_COLUMNS = 100
+M_HALT = 100  # halts: TRADING, CANCEL_ONLY or REDUCE_ONLY
+M_HALT_UNTIL = 101  # halts, bands: step in which the halt or auction ends
+M_BAND_LOW = 102  # halts: prices at which trades may take place
+M_BAND_HIGH = 103
+M_LEANING = 104  # bands, halts: 1 if the band held an order back in this step
+M_LIMIT_SINCE = 105  # halts: step since which orders lean against the band, NONE if none does
+M_BREAKER_TICKS = 106  # halts: reference of the interval, of the session
+M_SESSION_TICKS = 107
+M_LEVELS_USED = 108  # halts: levels of decline used in this session
+M_EXTENDED = 109  # halts, bands: 1 if the auction was extended
+M_REFERENCE_SINCE = 110  # halts: step before which last prices are forgotten
+MARKET_COLUMNS = 120
 
 # tiers: rows of all markets, one after another (R-A1).
 TIER_FLOOR_ATOMS = 0
@@ -223,6 +234,13 @@ V_TAKES_AT_MARK = 107  # takeover (R-W32)
 V_TAKES_ALL = 108
 V_CANCELS = 109  # which orders are cancelled first (R-W33): a word of CANCELS
 V_RAMPED = 110  # whether U_FREED_ATOMS is in use
+V_HALTS = 165  # fixed: 1 if the rules know halts
+V_BANDS = 166  # fixed: what happens at the band: NO_BAND, HELD_BACK or TO_AUCTION
+V_GATE_UNTIL = 167  # halts: step from which withdrawals are possible again, NONE if they always were
+V_POSITION_VALUE_ATOMS = 168  # fixed: limits of one account's exposure in a market, 0 if there is none
+V_POSITION_INTEREST_PPM = 169
+V_POSITION_FREE_ATOMS = 170
+V_AUCTION_STEPS = 171  # fixed: length of an auction that an order begins
 VENUE_COLUMNS = 200
 
 # Values of V_LEFTOVER, V_ADL_TRIGGER, V_ADL_RANK and V_ADL_PRICE: a rule's words in the order given here.
@@ -260,6 +278,9 @@ POCKETS_FREE, POCKETS_STRICT, POCKETS_SEARCH = range(3)
 AUCTION_TIES = ("reference", "pressure", "middle")
 BY_REFERENCE, BY_PRESSURE, BY_MIDDLE = range(3)
 OPEN, IN_BATCH, IN_HALT = range(3)
+# Values of M_HALT and V_BANDS.
+TRADING, CANCEL_ONLY, REDUCE_ONLY = range(3)
+NO_BAND, HELD_BACK, TO_AUCTION = range(3)
 
 
 SHAPES: dict[str, tuple[str, ...]] = {
@@ -274,6 +295,7 @@ SHAPES: dict[str, tuple[str, ...]] = {
     "occupied": ("M or 2 M", "words"),  # bit map of the occupied levels, see occupancy.py
     "triggers": ("M", "price_max_ticks", "TRIGGER_COLUMNS"),
     "touched": ("units",),  # rows of `units` that traded or moved money since the last look
+    "lasts": ("M", "steps remembered"),  # last price of each step, row step % rows; one row if halts need none
     "listed": ("units",),  # rows of distressed units
     "owing": ("units",),  # rows of flat units below zero, until loss sharing
     "triggered": ("orders_max + 1",),  # waiting orders collected for execution
@@ -304,6 +326,7 @@ class Tables:
     occupied: Table
     triggers: Table
     touched: Table
+    lasts: Table
     listed: Table
     owing: Table
     triggered: Table

@@ -16,6 +16,7 @@ from .drawdown import note_balances, open_watches
 from .events import Code, Event, has_room, record
 from .execution import execute
 from .funding import clear_rounding, pay_funding, sample
+from .halts import Interruptions
 from .ledger import post
 from .liquidating import fill_vault
 from .marks import renew_marks
@@ -121,6 +122,7 @@ class Venue:
             traders = len(keys)
             start = rules.insurance.initial_quote * 1_000_000
             post(self.tables, traders + OUTSIDE, traders + FUND, start, int(Code.DEPOSIT), 0)
+        self.interruptions = Interruptions(self) if rules.halts.active else None
         open_watches(self.tables, rules, self.steps)
         spare(self.tables, self.backstops)
         for market, row in enumerate(self._market_rows):
@@ -153,6 +155,8 @@ class Venue:
         for row, price in zip(self._market_rows, prices, strict=True):
             row[M_INDEX_TICKS] = price
             row[M_MARK_BEFORE_TICKS] = row[M_MARK_TICKS]
+        if self.interruptions is not None:
+            self.interruptions.begin_step()
         self._begin_batch()
         lap("checks")
         triggered = collect_triggered(t)
@@ -161,6 +165,8 @@ class Venue:
         lap("triggered orders")
         results = self.execute(commands)
         self._end_batch()
+        if self.interruptions is not None:
+            self.interruptions.after_commands()
         lap("commands")
         self._pay_funding()
         lap("funding")
@@ -168,6 +174,8 @@ class Venue:
         lap("premium sample")
         self.renew_marks()
         lap("mark")
+        if self.interruptions is not None:
+            self.interruptions.watch_debts()
         rounds = waterfall.run(self)
         lap("liquidation rounds")
         losses.share(self)

@@ -16,6 +16,8 @@ from .commands import (
 )
 from .kernel import kernel
 from .tables import (
+    CANCEL_ONLY,
+    M_HALT,
     M_HIGH_TICKS,
     M_LAST_TICKS,
     M_LOW_TICKS,
@@ -53,6 +55,8 @@ def collect_triggered(t: Tables) -> int:
     markets, venue = t.markets, t.venue
     venue[V_TRIGGERED_COUNT] = 0
     for market in range(venue[V_MARKETS]):
+        if markets[market, M_HALT] == CANCEL_ONLY:
+            continue  # they wait until the market trades again
         low = markets[market, M_LOW_TICKS]
         high = markets[market, M_HIGH_TICKS]
         if low > 0:

@@ -19,16 +19,20 @@ from .tables import (
     POCKETS_SEARCH,
     POCKETS_STRICT,
     V_ACCOUNTS,
+    V_GATE_UNTIL,
+    V_HALTS,
     V_ISOLATED_ALLOWED,
     V_MARKETS,
     V_POCKETS,
     V_POCKETS_AT,
     V_SESSION,
+    V_STEP,
     Tables,
 )
 
 OK = int(Result.OK)
 MARGIN = int(Result.MARGIN)
+HALTED = int(Result.HALTED)
 AMOUNT = int(Result.AMOUNT)
 MODE = int(Result.MODE)
 DEPOSIT = int(Code.DEPOSIT)
@@ -57,6 +61,8 @@ def withdraw(t: Tables, account: int, amount: int) -> int:
     """Take money out, as far as balance and free collateral go."""
     if amount < 1 or amount > AMOUNT_MAX_ATOMS:
         return AMOUNT
+    if t.venue[V_HALTS] and t.venue[V_STEP] < t.venue[V_GATE_UNTIL]:
+        return HALTED
     if min(free_collateral_atoms(t, account, NONE, 0), balance_atoms(t, account)) < amount:
         return MARGIN
     post(t, account, t.venue[V_ACCOUNTS] + OUTSIDE, amount, WITHDRAW, 0)

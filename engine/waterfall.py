@@ -17,6 +17,7 @@ from .cancelling import leave_the_cured
 from .commands import Column
 from .disposal import dispose
 from .forced import FORCED_FLAGS, FORCED_FOK_FLAGS, forced_orders
+from .halts import keep_tradable
 from .rounds import (
     CLOSING_COLUMNS,
     K_ACCOUNT,
@@ -110,6 +111,9 @@ def due_units(venue: Venue) -> Rows:
         return NO_UNITS
     rows = np.empty((listed, SURVEY_COLUMNS), dtype=np.int64)
     rows = rows[: rounds.survey(t, venue.step - venue.steps(venue.rules.liquidation.latency_s), rows)]
+    pause = venue.rules.halts.liquidation_pause
+    if pause is not None:
+        rows = rows[: keep_tradable(t, rows, S_UNIT, pause.in_auctions)]
     order = np.lexsort((rows[:, S_MARKET], rows[:, S_KEY], rows[:, S_RATIO_PPM], rows[:, S_SINCE]))
     return rows[order]
 

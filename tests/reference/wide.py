@@ -12,7 +12,16 @@ from copy import deepcopy
 from random import Random
 from typing import Any
 
-from . import wide_contract, wide_fund, wide_liquidation, wide_matching, wide_pockets, wide_ranks, wide_sharing
+from . import (
+    wide_contract,
+    wide_fund,
+    wide_halts,
+    wide_liquidation,
+    wide_matching,
+    wide_pockets,
+    wide_ranks,
+    wide_sharing,
+)
 from .workload import random_rules
 
 Rules = dict[str, Any]
@@ -25,12 +34,13 @@ WIDENINGS: list[Callable[[Random, Rules], None]] = [
     wide_sharing.loss_sharing,
     wide_ranks.draw_rank,
     wide_matching.widen_matching,
+    wide_halts.widen_halts,
     # After those that choose the stage of a liquidation.
     wide_liquidation.liquidation_terms,
     wide_liquidation.liquidation_levels,
     wide_liquidation.fund_sale,
 ]
-NARROWINGS: list[Callable[[Rules], None]] = [wide_liquidation.without_liquidation_terms]
+NARROWINGS: list[Callable[[Rules], None]] = [wide_liquidation.without_liquidation_terms, wide_halts.narrow_halts]
 
 
 def wide_rules(seed: int) -> Rules:

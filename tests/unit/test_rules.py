@@ -392,8 +392,8 @@ def test_all_mistakes_at_once_with_their_lines() -> None:
         ),
         ("textbook,liquidaton.act=true", "textbook: liquidaton: unknown key; did you mean 'liquidation'?"),
         (
-            "textbook,halts.zzz=1",
-            "textbook: halts.zzz: unknown key; known keys: collar_ppm",
+            "textbook,rounding.zzz=1",
+            "textbook: rounding.zzz: unknown key; known keys: requirement, fee, bankruptcy_price",
         ),
         (
             "textbook,liquidation.size=shar",
