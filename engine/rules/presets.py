@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from . import binance, hyperliquid, textbook
-from .binance import BINANCE_USDM
+from types import ModuleType
+
 from .flat import fields
-from .hyperliquid import HYPERLIQUID
 from .ruleset import RuleSet
 from .sources import Source
-from .textbook import TEXTBOOK
+from .venues import binance_usdm, hyperliquid, textbook
 
 __all__ = ["BINANCE_USDM", "HYPERLIQUID", "PRESETS", "SOURCES", "TEXTBOOK", "sourced", "sources_of"]
 
-PRESETS: dict[str, RuleSet] = {rules.name: rules for rules in (TEXTBOOK, HYPERLIQUID, BINANCE_USDM)}
+VENUES: tuple[ModuleType, ...] = (textbook, hyperliquid, binance_usdm)
+"""A file each under venues/, with the constants RULES and SOURCES."""
 
-SOURCES: dict[str, dict[str, Source]] = {
-    TEXTBOOK.name: textbook.SOURCES,
-    HYPERLIQUID.name: hyperliquid.SOURCES,
-    BINANCE_USDM.name: binance.SOURCES,
-}
+PRESETS: dict[str, RuleSet] = {venue.RULES.name: venue.RULES for venue in VENUES}
 
-assert PRESETS.keys() == SOURCES.keys(), "every preset has its sources"
+SOURCES: dict[str, dict[str, Source]] = {venue.RULES.name: venue.SOURCES for venue in VENUES}
+
+TEXTBOOK, HYPERLIQUID, BINANCE_USDM = textbook.RULES, hyperliquid.RULES, binance_usdm.RULES
+
+assert len(PRESETS) == len(VENUES), "every preset has a name of its own"
 
 
 def sourced(rules: RuleSet) -> set[str]:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from .base import PPM
-from .charges import Charges, Funding
-from .contract import Contract
-from .deleveraging import Deleveraging
-from .halts import Halts
-from .insurance import Insurance
-from .liquidation import Liquidation
-from .margin import Margin, Tier
-from .mark import Mark
-from .matching import Matching
-from .rounding import Rounding
-from .ruleset import RuleSet
-from .socialisation import Socialisation
-from .sources import Source, choose, cite
+from delever.engine.rules.base import PPM
+from delever.engine.rules.charges import Charges, Funding
+from delever.engine.rules.contract import Contract
+from delever.engine.rules.deleveraging import Deleveraging
+from delever.engine.rules.halts import Halts
+from delever.engine.rules.insurance import Insurance
+from delever.engine.rules.liquidation import Liquidation
+from delever.engine.rules.margin import Margin, Tier
+from delever.engine.rules.mark import Mark
+from delever.engine.rules.matching import Matching
+from delever.engine.rules.rounding import Rounding
+from delever.engine.rules.ruleset import RuleSet
+from delever.engine.rules.socialisation import Socialisation
+from delever.engine.rules.sources import Source, choose, cite
 
 
 def _tiers(*brackets: tuple[int, int]) -> tuple[Tier, ...]:
@@ -37,7 +37,7 @@ def _tiers(*brackets: tuple[int, int]) -> tuple[Tier, ...]:
     return tiers
 
 
-HYPERLIQUID = RuleSet(
+RULES = RuleSet(
     name="hyperliquid",
     contract=Contract(payoff="linear", lots_max=100_000_000, orders_per_account_max=1_000),
     matching=Matching(priority="price_time", self_trade="cancel_oldest"),

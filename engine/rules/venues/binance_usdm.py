@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from .base import PPM
-from .charges import Charges, Funding
-from .contract import Contract
-from .deleveraging import Deleveraging
-from .halts import Halts
-from .insurance import Insurance
-from .liquidation import Liquidation
-from .margin import Margin, Tier
-from .mark import Mark
-from .matching import Matching
-from .rounding import Rounding
-from .ruleset import RuleSet
-from .socialisation import Socialisation
-from .sources import Source, choose, cite
+from delever.engine.rules.base import PPM
+from delever.engine.rules.charges import Charges, Funding
+from delever.engine.rules.contract import Contract
+from delever.engine.rules.deleveraging import Deleveraging
+from delever.engine.rules.halts import Halts
+from delever.engine.rules.insurance import Insurance
+from delever.engine.rules.liquidation import Liquidation
+from delever.engine.rules.margin import Margin, Tier
+from delever.engine.rules.mark import Mark
+from delever.engine.rules.matching import Matching
+from delever.engine.rules.rounding import Rounding
+from delever.engine.rules.ruleset import RuleSet
+from delever.engine.rules.socialisation import Socialisation
+from delever.engine.rules.sources import Source, choose, cite
 
 # Largest leverage and maintenance rate of the twelve brackets; they are the same for BTCUSDT and ETHUSDT.
 _LADDER = (
@@ -60,7 +60,7 @@ _BTC = _tiers(
 )
 _ETH = _tiers(0, 50 * _K, 600 * _K, 3 * _M, 12 * _M, 50 * _M, 65 * _M, 150 * _M, 320 * _M, 400 * _M, 530 * _M, 800 * _M)
 
-BINANCE_USDM = RuleSet(
+RULES = RuleSet(
     name="binance-usdm",
     contract=Contract(payoff="linear", lots_max=100_000_000, orders_per_account_max=200),
     matching=Matching(priority="price_time", self_trade="cancel_oldest"),
