@@ -26,6 +26,8 @@ from .tables import (
     M_BEST_BID,
     M_JOINED,
     M_PRICE_MAX_TICKS,
+    M_TOP_ASK,
+    M_TOP_BID,
     M_UNCROSSING_TICKS,
     NONE,
     O_ACCOUNT,
@@ -277,3 +279,5 @@ def _open(t: Tables, market: int) -> None:
     _move_bids(t, market, market + t.venue[V_MARKETS], market, bid)
     markets[market, M_BEST_BID] = bid
     markets[market, M_BEST_ASK] = ask
+    markets[market, M_TOP_BID] = 0  # nobody has bettered the market since it opened
+    markets[market, M_TOP_ASK] = 0

@@ -27,6 +27,8 @@ from .tables import (
     M_LOW_TICKS,
     M_MARK_TICKS,
     M_PRICE_MAX_TICKS,
+    M_TOP_ASK,
+    M_TOP_BID,
     NONE,
     O_ACCOUNT,
     O_ACCOUNT_BEFORE,
@@ -49,12 +51,14 @@ from .tables import (
     T_MARK_FALLS,
     T_MARK_RISES,
     V_BANDS,
+    V_ALLOCATION,
     V_FREE_ORDER,
     V_FREE_ORDERS,
     V_FRESH_ORDER,
     V_JOURNAL,
     V_MARKETS,
     V_SEQUENCE,
+    V_TOP_MIN,
     Tables,
 )
 
@@ -182,6 +186,12 @@ def add_to_level(t: Tables, order: int, lots: int) -> None:
 
 
 @kernel
+def _top(t: Tables, order: int) -> int:
+    """Return the sequence number of an order that betters the market and is large enough to be TOP, else 0 (R-O22)."""
+    return t.orders[order, O_SEQUENCE] if t.orders[order, O_LOTS] >= t.venue[V_TOP_MIN] else 0
+
+
+@kernel
 def rest(t: Tables, order: int) -> None:
     """Let an order rest in the book, last at its price (R-O1). It must not cross, but in an auction (R-H1)."""
     orders, levels, markets = t.orders, t.levels, t.markets
@@ -193,10 +203,14 @@ def rest(t: Tables, order: int) -> None:
         assert markets[market, M_BEST_BID] == 0, "in an auction a market shows no prices"
     elif orders[order, O_SIDE] > 0:
         assert price < markets[market, M_BEST_ASK], "a resting bid must not cross"
-        markets[market, M_BEST_BID] = max(price, markets[market, M_BEST_BID])
+        if price > markets[market, M_BEST_BID]:
+            markets[market, M_BEST_BID] = price
+            markets[market, M_TOP_BID] = _top(t, order)
     else:
         assert price > markets[market, M_BEST_BID], "a resting ask must not cross"
-        markets[market, M_BEST_ASK] = min(price, markets[market, M_BEST_ASK])
+        if price < markets[market, M_BEST_ASK]:
+            markets[market, M_BEST_ASK] = price
+            markets[market, M_TOP_ASK] = _top(t, order)
     tail = levels[ladder, price, L_TAIL]
     orders[order, O_NEXT] = NONE
     orders[order, O_BEFORE] = tail
@@ -361,6 +375,17 @@ def find_order(t: Tables, account: int, market: int, tag: int) -> int:
 
 
 @kernel
+def holds_own(t: Tables, account: int, market: int, price: int) -> bool:
+    """Say whether an account has an order at a price."""
+    order = t.levels[market, price, L_HEAD]
+    while order != NONE:
+        if t.orders[order, O_ACCOUNT] == account:
+            return True
+        order = t.orders[order, O_NEXT]
+    return False
+
+
+@kernel
 def fillable(t: Tables, account: int, market: int, side: int, lots: int, limit_ticks: int, stops_at_own: bool) -> bool:
     """Say whether an FOK order finds its lots within its limit (R-O3)."""
     orders, levels, markets = t.orders, t.levels, t.markets
@@ -368,6 +393,8 @@ def fillable(t: Tables, account: int, market: int, side: int, lots: int, limit_t
     found = 0
     while 0 < price < markets[market, M_PRICE_MAX_TICKS] and side * (limit_ticks - price) >= 0:
         order = levels[market, price, L_HEAD]
+        if stops_at_own and t.venue[V_ALLOCATION] and holds_own(t, account, market, price):
+            return False
         while order != NONE:
             if orders[order, O_ACCOUNT] == account:
                 if stops_at_own:

@@ -25,6 +25,8 @@ from .commands import (
 from .events import Event, has_room, record
 from .kernel import kernel
 from .matching import match
+from .level_matching import match_by_rule
+from .matching import finish
 from .prefetch import prefetch
 from .tables import (
     A_FIRST_ORDER,
@@ -91,7 +93,7 @@ def execute(t: Tables, commands: Table, results: Table, start: int) -> int:
     row = start
     assert commands.shape[0] == results.shape[0] and start >= 0
     if venue[V_TAKER] != NONE:
-        if not match(t, venue[V_TAKER]):
+        if not match_by_rule(t, venue[V_TAKER]):
             return row
         conclude(t, venue[V_TAKER])
         venue[V_TAKER] = NONE
@@ -233,6 +235,8 @@ def place(
         join(t, order)
     elif match(t, order):
         conclude(t, order)
+    elif match_by_rule(t, order):
+        finish(t, order)
     else:
         t.venue[V_TAKER] = order
     return OK

@@ -79,7 +79,7 @@ def match(t: Tables, order: int) -> bool:
             if lots == 0:
                 orders[order, O_LOTS] = 0
                 break
-        _trade(t, order, maker, market, side, lots, price)
+        trade(t, order, maker, market, side, lots, price)
     return True
 
 
@@ -95,7 +95,7 @@ def _prevent_self_trade(t: Tables, order: int, maker: int, policy: int) -> bool:
 
 
 @kernel
-def _trade(t: Tables, order: int, maker: int, market: int, side: int, lots: int, price: int) -> None:
+def trade(t: Tables, order: int, maker: int, market: int, side: int, lots: int, price: int) -> None:
     """Exchange lots between taker and maker at the maker's price and take them off both orders."""
     orders, venue = t.orders, t.venue
     assert lots > 0

@@ -17,7 +17,7 @@ from .events import EVENT_COLUMNS, EVENTS_PER_MATCH
 from .formulas import MARK_COMPONENTS
 from .halts import HALT_SWITCHES, fill_halts, memory_s
 from .liquidating import LIQUIDATION_SWITCHES, fill_liquidation, fill_window, window_seconds
-from .matching_columns import MATCHING_SWITCHES, fill_matching, holds_auctions
+from .matching_columns import MATCHING_SWITCHES, fill_matching, holds_auctions, lead_keys
 from .occupancy import words_needed
 from .pockets import fill_pockets
 from .rules.deleveraging import Deleveraging
@@ -34,6 +34,7 @@ from .tables import (
     ADL_TRIGGERS,
     L_HEAD,
     L_TAIL,
+    LEAD_MAKERS_MAX,
     LEFTOVERS,
     LEVEL_COLUMNS,
     LINE_BYTES,
@@ -55,6 +56,7 @@ from .tables import (
     M_RATE_MAX_PPM,
     M_TIER_COUNT,
     M_TIERS,
+    M_TOP_ASK,
     M_WAIT_MARK_TICKS,
     MARKET_COLUMNS,
     NONE,
@@ -79,6 +81,7 @@ from .tables import (
     V_ADL_RANK,
     V_ADL_SPREAD,
     V_ADL_TRIGGER,
+    V_ALLOCATION,
     V_AT_OR_BELOW,
     V_AUCTIONS,
     V_CALL_PPM,
@@ -126,6 +129,7 @@ RULE_SWITCHES = [
     V_MARK_FIRST, V_MARK_SECOND, V_MARK_THIRD, V_COLLAR_PPM, *TERM_SWITCHES, *WATCH_SWITCHES,
     *CONTRACT_SWITCHES, V_SESSION, *MATCHING_SWITCHES, *LIQUIDATION_SWITCHES, *HALT_SWITCHES,
 ]  # fmt: skip
+RULE_TABLES = ("leads",)  # likewise
 VALUE_MAX_ATOMS = 2**58  # leaves room for multiples of a requirement, and for money beside positions
 
 
@@ -169,6 +173,8 @@ def allocate(
         lasts=table(count, 1 + memory_s(rules.halts)),
         listed=table(unit_rows),
         owing=table(unit_rows),
+        shares=table(orders_max + 1),
+        leads=table(LEAD_MAKERS_MAX),
         triggered=table(orders_max + 1),
         windows=table(count, window_seconds(rules.liquidation)),
         events=table(events_max, EVENT_COLUMNS),
@@ -187,6 +193,7 @@ def allocate(
     t.triggers.fill(NONE)
     t.levels[:, :, L_HEAD] = NONE
     t.levels[:, :, L_TAIL] = NONE
+    t.leads[:] = lead_keys(rules)
     t.occupied[:, 0] = -(-price_max // 32)
     first_tier = 0
     for row, market in enumerate(markets):
@@ -344,8 +351,8 @@ def digest(t: Tables) -> str:
     state.update(t.levels.data)
     _hash_columns(state, t.positions[:, :P_LOOK_NEXT])
     _hash_columns(state, t.markets[:, :M_COLLAR_LOW])
-    if t.venue[V_AUCTIONS]:
-        _hash_columns(state, t.markets[:, M_AUCTION : M_JOINED + 1])
+    if t.venue[V_AUCTIONS] or t.venue[V_ALLOCATION]:
+        _hash_columns(state, t.markets[:, M_AUCTION : M_TOP_ASK + 1])
     state.update(t.venue[:V_EVENT_COUNT].data)
     return state.hexdigest()
 
@@ -369,7 +376,7 @@ def _hash_fresh_orders(state: Any, first: int, last: int) -> None:
 
 def _in_use(t: dict[str, NDArray[np.int64]], name: str) -> int:
     """Return how many rows of a table may hold anything: orders never used are zeros."""
-    return int(t["venue"][V_FRESH_ORDER]) if name in ("orders", "triggered") else len(t[name])
+    return int(t["venue"][V_FRESH_ORDER]) if name in ("orders", "shares", "triggered") else len(t[name])
 
 
 def snapshot(t: Tables) -> dict[str, NDArray[np.int64]]:
@@ -394,5 +401,6 @@ def restore(t: Tables, saved: dict[str, NDArray[np.int64]]) -> None:
     switches = t.venue[RULE_SWITCHES].copy()
     used = {name: max(_in_use(tables, name), _in_use(saved, name)) for name in tables}
     for name, array in tables.items():
-        array[: used[name]] = saved[name][: used[name]]
+        if name not in RULE_TABLES:
+            array[: used[name]] = saved[name][: used[name]]
     t.venue[RULE_SWITCHES] = switches

@@ -141,6 +141,9 @@ M_LEVELS_USED = 108  # halts: levels of decline used in this session
 M_EXTENDED = 109  # halts, bands: 1 if the auction was extended
 M_REFERENCE_SINCE = 110  # halts: step before which last prices are forgotten
 MARKET_COLUMNS = 120
+M_TOP_BID = 97  # book, auction: sequence of the last order that bettered the market, 0 if none (R-O22)
+M_TOP_ASK = 98
+MARKET_COLUMNS = 100
 
 # tiers: rows of all markets, one after another (R-A1).
 TIER_FLOOR_ATOMS = 0
@@ -241,6 +244,16 @@ V_POSITION_VALUE_ATOMS = 168  # fixed: limits of one account's exposure in a mar
 V_POSITION_INTEREST_PPM = 169
 V_POSITION_FREE_ATOMS = 170
 V_AUCTION_STEPS = 171  # fixed: length of an auction that an order begins
+V_ALLOCATION = 153  # fixed: 1 if a level's lots are shared among its orders, 0 if the oldest comes first
+V_TOP_MIN = 154  # fixed: lots an order needs to become TOP
+V_TOP_MAX = 155  # fixed: most lots for the TOP order; 0: no limit; NONE: it has no privilege
+V_LEAD_PPM = 156  # fixed: part for lead market makers
+V_FIFO_PPM = 157  # fixed: part for the oldest
+V_SHARE_MINIMUM = 158  # fixed: smaller proportions get nothing
+V_BOARD_LOTS = 159  # fixed: proportions are multiples of it,
+V_SHARE_NEAREST = 160  # fixed: the nearest (1) or the one below (0)
+V_LEVELLING = 161  # fixed: 1 if who got nothing gets a lot
+V_SHARING = 162  # allocation: price at which shares are being traded just now, 0 otherwise
 VENUE_COLUMNS = 200
 
 # Values of V_LEFTOVER, V_ADL_TRIGGER, V_ADL_RANK and V_ADL_PRICE: a rule's words in the order given here.
@@ -274,6 +287,8 @@ PEAK_COLUMNS = 2
 # Values of V_POCKETS: what else than fills and the trader moves margin.
 POCKETS_FREE, POCKETS_STRICT, POCKETS_SEARCH = range(3)
 
+LEAD_MAKERS_MAX = 16
+
 # Values of V_AUCTION_TIE and M_AUCTION.
 AUCTION_TIES = ("reference", "pressure", "middle")
 BY_REFERENCE, BY_PRESSURE, BY_MIDDLE = range(3)
@@ -298,6 +313,8 @@ SHAPES: dict[str, tuple[str, ...]] = {
     "lasts": ("M", "steps remembered"),  # last price of each step, row step % rows; one row if halts need none
     "listed": ("units",),  # rows of distressed units
     "owing": ("units",),  # rows of flat units below zero, until loss sharing
+    "shares": ("orders_max + 1",),  # lots of a taker shared out to resting orders, while it trades with them
+    "leads": ("LEAD_MAKERS_MAX",),  # keys of lead market makers, fixed; NONE beyond
     "triggered": ("orders_max + 1",),  # waiting orders collected for execution
     "windows": ("M", "seconds of the window"),  # lots liquidated per step of the rolling window (R-W25)
     "events": ("events_max", "EVENT_COLUMNS"),  # see events.py
@@ -329,6 +346,8 @@ class Tables:
     lasts: Table
     listed: Table
     owing: Table
+    shares: Table
+    leads: Table
     triggered: Table
     windows: Table
     events: Table

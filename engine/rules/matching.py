@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from .allocation import Allocation
 from .base import Rule
 
 
@@ -32,6 +33,8 @@ class Matching(Rule):
     """Order in which resting orders trade."""
     self_trade: Literal["cancel_newest", "cancel_oldest", "cancel_both"] = "cancel_newest"
     """What happens when an account would trade with itself."""
+    allocation: Allocation | None = None
+    """How the lots of an incoming order are shared among the orders of one price; none: the oldest first."""
     auction: Auction | None = None
     """How call auctions find their price; none: the usual way."""
     batch: Batch | None = None

@@ -69,6 +69,7 @@ def uncross(state: State, market: int) -> None:
         if order.ioc:
             book.remove(state, order)
     state.auction[market] = False
+    state.top[market, 1] = state.top[market, -1] = None
 
 
 def _meet(state: State, bid: Order, ask: Order, price: int) -> None:

@@ -65,8 +65,12 @@ def crosses(side: int, limit: int, maker_price: int) -> bool:
 def fillable(state: State, account: int, market: int, side: int, lots: int, limit: int) -> bool:
     """Say whether a FOK order finds its lots (R-O3)."""
     found = 0
+    by_level = state.rules["matching"].get("allocation") is not None
+    own_prices = {o.price for o in shown(state, market, -side) if o.account == account}
     for maker in shown(state, market, -side):
         if not crosses(side, limit, maker.price):
+            break
+        if by_level and maker.price in own_prices and state.rules["matching"]["self_trade"] != "cancel_oldest":
             break
         if maker.account == account:
             if state.rules["matching"]["self_trade"] in ("cancel_newest", "cancel_both"):

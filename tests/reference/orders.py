@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import auction, book, margin, pockets
+from . import allocation, auction, book, margin, pockets
 from .state import PPM, Order, State, ceil_div, clamp, ppm_up
 
 ORDER_KINDS = ("LIMIT", "MARKET", "STOP", "TAKE_PROFIT")
@@ -139,7 +139,7 @@ def admit(state: State, command: Command) -> str:
         refusal = _check_margin(state, account, market, side, lots, price)
     if refusal:
         return refusal
-    rest = book.match(state, account, market, side, lots, limit, command["reduce_only"], cause=0)
+    rest = allocation.match(state, account, market, side, lots, limit, command["reduce_only"], cause=0)
     if rest > 0 and may_rest:
         order = Order(
             state.next_sequence(),
@@ -154,6 +154,7 @@ def admit(state: State, command: Command) -> str:
             post_only=command["post_only"],
             ioc=never_rests,
         )
+        allocation.note_top(state, order)
         state.resting[market].append(order)
     return "OK"
 

@@ -150,6 +150,8 @@ class State:
     carried: int = 0
     session_start: dict[int, int] = field(default_factory=dict)
     fund_down: set[str] = field(default_factory=set)
+    top: dict[tuple[int, int], Order | None] = field(default_factory=dict)
+    """The order that last bettered a (market, side), None if it was too small for it (R-O22)."""
     auction: list[bool] = field(default_factory=list)
     """Whether each market is in auction (R-H1)."""
     replayed: dict[Any, int] = field(default_factory=dict)

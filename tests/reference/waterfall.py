@@ -6,7 +6,7 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import adl, auction, book, margin, marks, pockets, takeover, watch
+from . import adl, allocation, auction, book, margin, marks, pockets, takeover, watch
 from .state import ATOMS_PER_QUOTE, FUND, PPM, State, ceil_div, clamp
 
 
@@ -232,7 +232,7 @@ def send(state: State, order: ForcedOrder) -> None:
     if state.auction[order.market]:
         auction.join_forced(state, order, sequence)
         return
-    book.match(
+    allocation.match(
         state,
         order.owner,
         order.market,
