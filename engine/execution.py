@@ -24,9 +24,7 @@ from .commands import (
 )
 from .events import Event, has_room, record
 from .kernel import kernel
-from .matching import match
 from .level_matching import match_by_rule
-from .matching import finish
 from .prefetch import prefetch
 from .tables import (
     A_FIRST_ORDER,
@@ -233,10 +231,8 @@ def place(
     order = take_row(t, account, market, kind, side, lots, price_ticks, 0, flags, tag)
     if t.markets[market, M_AUCTION]:
         join(t, order)
-    elif match(t, order):
-        conclude(t, order)
     elif match_by_rule(t, order):
-        finish(t, order)
+        conclude(t, order)
     else:
         t.venue[V_TAKER] = order
     return OK

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .admission import CANCEL_BOTH, CANCEL_OLDEST, crosses
-from .book import cancel, holds_own
+from .book import cancel, holds_own, within_band
 from .commands import FLAG_FORCED, FLAG_REDUCE_ONLY
 from .events import has_room
 from .kernel import kernel
@@ -42,7 +42,10 @@ def _match_levels(t: Tables, order: int) -> bool:
     """Trade a taker level by level, best price first; each level's lots are shared among all its orders (R-O21)."""
     orders, markets, venue = t.orders, t.markets, t.venue
     account, market, side = orders[order, O_ACCOUNT], orders[order, O_MARKET], orders[order, O_SIDE]
-    while venue[V_SHARING] or (orders[order, O_LOTS] > 0 and crosses(t, market, side, orders[order, O_PRICE_TICKS])):
+    limit = orders[order, O_PRICE_TICKS]
+    while venue[V_SHARING] or (
+        orders[order, O_LOTS] > 0 and crosses(t, market, side, within_band(t, market, side, limit))
+    ):
         if not has_room(t):
             return False
         price = markets[market, M_BEST_ASK] if side > 0 else markets[market, M_BEST_BID]

@@ -46,7 +46,6 @@ from .tables import (
     M_COLLAR_LOW,
     M_FORCED_STEP,
     M_INDEX_TICKS,
-    M_JOINED,
     M_LIMIT_SINCE,
     M_MARK_BEFORE_TICKS,
     M_MARK_SEEN_TICKS,

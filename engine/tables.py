@@ -140,10 +140,9 @@ M_SESSION_TICKS = 107
 M_LEVELS_USED = 108  # halts: levels of decline used in this session
 M_EXTENDED = 109  # halts, bands: 1 if the auction was extended
 M_REFERENCE_SINCE = 110  # halts: step before which last prices are forgotten
-MARKET_COLUMNS = 120
 M_TOP_BID = 97  # book, auction: sequence of the last order that bettered the market, 0 if none (R-O22)
 M_TOP_ASK = 98
-MARKET_COLUMNS = 100
+MARKET_COLUMNS = 120
 
 # tiers: rows of all markets, one after another (R-A1).
 TIER_FLOOR_ATOMS = 0
