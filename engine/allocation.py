@@ -136,3 +136,24 @@ def fill_queue(scores: NDArray[np.float64], parts: Table, amount: int) -> int:
     before = np.cumsum(caps) - caps
     parts[order, PART_DUE] = np.clip(amount - before, 0, caps)
     return amount - int(parts[:, PART_DUE].sum())
+
+
+def spread(weights: NDArray[np.float64], caps: NDArray[np.float64], amount: float) -> NDArray[np.float64]:
+    """Return what each gives of an amount that need not be whole, by weight, none beyond its cap (R-W83).
+
+    The passes are those of `split`; where that rounds down to whole lots, money is given to the last digit there is.
+    The sum falls short of `amount` if all with a weight are full.
+    """
+    assert weights.shape == caps.shape and amount >= 0
+    due = np.zeros(len(caps))
+    hungry = (weights > 0) & (caps > 0)
+    while hungry.any() and amount > 0:
+        share = amount * (weights / weights[hungry].sum())
+        full = hungry & (share >= caps)
+        if not full.any():
+            due[hungry] = share[hungry]
+            break
+        due[full] = caps[full]
+        amount = max(0.0, amount - float(caps[full].sum()))
+        hungry &= ~full
+    return due

@@ -12,6 +12,7 @@ import numpy as np
 
 from .tables import (
     LEVERAGE,
+    LEVERAGED_RETURN,
     PNL,
     PNL_LEVERAGE,
     PRO_RATA_EQUITY,
@@ -77,6 +78,8 @@ def rank_score(
     if rank == PNL_LEVERAGE:
         lent = (leverage > 0) / np.maximum(LEVERAGE_LEAST, leverage)
         return gain * ((gain > 0) * leverage + (gain <= 0) * lent)
+    if rank == LEVERAGED_RETURN:
+        return gain * leverage
     if rank == PNL:
         return 1.0 * unrealised
     if rank == LEVERAGE:

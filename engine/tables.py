@@ -259,16 +259,16 @@ VENUE_COLUMNS = 200
 LEFTOVERS = ("retry", "fund", "backstop")
 ADL_TRIGGERS = ("none", "fund_empty", "equity_below_zero")
 ADL_RANKS = (
-    "pnl_margin", "entry_leverage", "pnl_leverage", "pnl", "leverage", "size", "random_start",
+    "pnl_margin", "entry_leverage", "pnl_leverage", "leveraged_return", "pnl", "leverage", "size", "random_start",
     "pro_rata_pnl", "pro_rata_equity", "pro_rata_lots", "pro_rata_wealth", "pro_rata_leverage_pnl", "min_max",
 )  # fmt: skip
 ADL_PRICES = ("bankruptcy", "mark", "previous_mark", "index")
 RETRY, TO_FUND, TO_BACKSTOP = range(3)
 NO_ADL, FUND_EMPTY, EQUITY_BELOW_ZERO = range(3)
 (
-    PNL_MARGIN, ENTRY_LEVERAGE, PNL_LEVERAGE, PNL, LEVERAGE, SIZE, RANDOM_START,
+    PNL_MARGIN, ENTRY_LEVERAGE, PNL_LEVERAGE, LEVERAGED_RETURN, PNL, LEVERAGE, SIZE, RANDOM_START,
     PRO_RATA_PNL, PRO_RATA_EQUITY, PRO_RATA_LOTS, PRO_RATA_WEALTH, PRO_RATA_LEVERAGE_PNL, MIN_MAX,
-) = range(13)  # fmt: skip
+) = range(14)  # fmt: skip
 QUEUE, PRO_RATA, FAIREST = range(3)
 AT_BANKRUPTCY, AT_MARK, AT_PREVIOUS_MARK, AT_INDEX = range(4)
 CANCELS = ("all", "none", "market", "worst_first")

@@ -183,6 +183,65 @@ def compare(
 
 
 @app.command
+def allocate(
+    *,
+    accounts: Annotated[Path, Parameter(help="Table of accounts, CSV or Parquet; columns as below.")],
+    budget: Annotated[
+        str,
+        Parameter(
+            allow_leading_hyphen=True,
+            help="Profit to be taken, in the money of the table; with --by-coin also a file with columns coin, budget.",
+        ),
+    ],
+    rule: Annotated[
+        list[str] | None,
+        Parameter(
+            negative=(),
+            help="Rule by name, or a Python file with one of your own; as often as you like. Left out: every rule.",
+        ),
+    ] = None,
+    by_coin: Annotated[
+        bool,
+        Parameter(
+            negative=(),
+            show_default=False,
+            help="The table has a column coin: each coin's budget is taken from its own holders. One amount is shared "
+            "out over the coins by the value of their positions.",
+        ),
+    ] = False,
+    columns: Annotated[
+        list[str] | None,
+        Parameter(name="--column", negative=(), help="Column by another name: --column closed_pnl=profit."),
+    ] = None,
+    seed: Annotated[int, Parameter(help="The luck of queue_random_start.")] = 0,
+    out: Annotated[
+        Path | None, Parameter(help="Folder to write to.", show_default=lambda _: "results/FILE-allocate")
+    ] = None,
+    as_json: Annotated[
+        bool,
+        Parameter(name="--json", negative=(), show_default=False, help="Print exactly one JSON list on stdout."),
+    ] = False,
+) -> None:
+    """Deleverage a table of accounts by any rule, without a simulation: who loses how much.
+
+    Columns: user_id, closed_pnl (its positive part can be taken), account_value_realtime (equity), leverage_realtime
+    (clipped to 0-40), pnl_percent, adl_notional; also used if there: side, maintenance, balance, contracts, coin.
+    Queues take all of the best score first, ties by user_id; pro rata takes in proportion to a weight, at most each
+    account's profit, and what is left again from the others. Writes allocation.csv, policies.csv and allocation.png.
+
+    For example:
+
+        delever allocate --accounts accounts.csv --budget 15e6
+        delever allocate --accounts accounts.csv --budget 15e6 --rule prorata_pnl --rule my_adl_rule.py --json
+    """
+    from .allocating import allocate_accounts
+
+    allocate_accounts(
+        accounts, budget, rules=rule or [], by_coin=by_coin, columns=columns or [], seed=seed, out=out, as_json=as_json
+    )
+
+
+@app.command
 def audit(folder: Annotated[Path, Parameter(help="Folder of a run made with --journal.")]) -> int:
     """Prove a stored run: replay its journal and compare it with all balances and positions.
 

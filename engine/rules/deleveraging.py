@@ -49,14 +49,15 @@ class Deleveraging(Rule):
     trigger: Literal["none", "fund_empty", "equity_below_zero"] = "fund_empty"
     """`fund_empty`: what the fund could not take; `equity_below_zero`: every bankrupt unit."""
     rank: Literal[
-        "pnl_margin", "entry_leverage", "pnl_leverage", "pnl", "leverage", "size", "random_start",
+        "pnl_margin", "entry_leverage", "pnl_leverage", "leveraged_return", "pnl", "leverage", "size",
+        "random_start",
         "pro_rata_pnl", "pro_rata_equity", "pro_rata_lots", "pro_rata_wealth", "pro_rata_leverage_pnl", "min_max",
     ] = "pnl_margin"  # fmt: skip
     """One after another: `pnl_margin`: profit share x margin ratio (Binance); `entry_leverage`: mark / entry x leverage
-    (Hyperliquid); `pnl_leverage`: profit share x leverage, of losers over leverage (BitMEX); `pnl`, `leverage`, `size`;
-    `random_start`: by key, from a drawn one on (dYdX). All at once: `pro_rata_pnl`, `_equity`, `_lots`, `_wealth`
-    (profit, at most equity), `_leverage_pnl` (profit x leverage); `min_max`: whole lots, the largest share of a profit
-    as small as can be."""
+    (Hyperliquid); `pnl_leverage`: profit share x leverage, of losers over leverage (BitMEX); `leveraged_return`: profit
+    share x leverage (Bybit, OKX); `pnl`, `leverage`, `size`; `random_start`: by key, from a drawn one on (dYdX). All at
+    once: `pro_rata_pnl`, `_equity`, `_lots`, `_wealth` (profit, at most equity), `_leverage_pnl` (profit x leverage);
+    `min_max`: whole lots, the largest share of a profit as small as can be."""
     price: Literal["bankruptcy", "mark", "previous_mark", "index"] = "bankruptcy"
     """Price at which both sides are closed; `index` is the oracle price."""
     cancel_orders: bool = True

@@ -21,6 +21,8 @@ def score(state: State, account: int, market: int) -> float:
     leverage = value / max(1.0, equity) if equity > 0 else 0.0
     profit = max(0.0, gained)
     rank = state.rules["deleveraging"]["rank"]
+    if rank == "leveraged_return":
+        return gained / max(1.0, float(abs(position.cost))) * leverage
     if rank == "pnl_leverage":
         share = gained / max(1.0, float(abs(position.cost)))
         if share > 0:

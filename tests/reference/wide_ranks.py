@@ -7,7 +7,7 @@ from typing import Any
 
 from .adl_ranks import SPLIT
 
-QUEUES = ("pnl_leverage", "pnl", "leverage", "size", "random_start")
+QUEUES = ("pnl_leverage", "leveraged_return", "pnl", "leverage", "size", "random_start")
 
 
 def draw_rank(rng: Random, rules: dict[str, Any]) -> None:

@@ -84,6 +84,7 @@ RANKED = """
     pnl_margin                  0/10    10/0   0/10     0/10
     entry_leverage              0/10    10/0   0/10     0/10
     pnl_leverage                0/10    10/0   0/10     0/10
+    leveraged_return            0/10    10/0   0/10     0/10
     pnl                         10/0    10/0   10/0     10/0
     leverage                    0/10    10/0   0/10     0/10
     size                        10/0    10/0   10/0     10/0
