@@ -24,10 +24,12 @@ from .tables import (
 )
 
 PPM = 1_000_000
+PPB = 1_000_000_000
+RATE_MAX_PPB = 5 * PPB  # of a funding payment: 500 % of the value
 # Components of a mark price that are of one market and one moment.
-MARK_COMPONENTS = ("last", "mid", "book", "index", "index_basis")
 LEVERAGE_LEAST = 1e-300  # below any leverage there is, so that nothing is divided by zero
-LAST, MID, BOOK, INDEX, INDEX_BASIS = range(5)
+MARK_COMPONENTS = ("last", "mid", "book", "index", "index_basis", "index_funding")
+LAST, MID, BOOK, INDEX, INDEX_BASIS, INDEX_FUNDING = range(6)
 
 # Whole columns or numbers; typing a formula once for both would need four overloads each.
 Numbers = Any
@@ -122,7 +124,10 @@ def median_of_three(one: int, other: int, third: int) -> int:
 
 
 def mark_component_ticks(code: int, last: int, bid: int, ask: int, index: int, basis_microticks: int) -> int:
-    """Return one component of a mark price in ticks (R-P2): that at place `code` of MARK_COMPONENTS; 0 is no price."""
+    """Return one component of a mark price in ticks (R-P2): that at place `code` of MARK_COMPONENTS; 0 is no price.
+
+    The last one, INDEX_FUNDING, has a formula of its own.
+    """
     assert LAST <= code <= INDEX_BASIS
     traded = last if last > 0 else index
     two_sided = bid > 0 and ask > 0
@@ -136,6 +141,17 @@ def mark_component_ticks(code: int, last: int, bid: int, ask: int, index: int, b
         return (bid + ask) // 2
     # BOOK: the last trade, kept between bid and ask
     return max(bid, min(ask, traded))
+
+
+def index_funding_ticks(index: int, rate_ppb: int, left: int, interval: int) -> int:
+    """Return the index with what is left of the last funding rate, in ticks (R-P2).
+
+    That is index + index * rate * left // (10**9 * interval), in an order in which nothing overflows: the floor of a
+    floor is the floor of the whole.
+    """
+    assert 0 <= left <= interval and interval > 0
+    carried = index * rate_ppb
+    return index + (carried // PPB * left + carried % PPB * left // PPB) // interval
 
 
 def collar_ticks(mark_ticks: int, collar_ppm: int, price_max_ticks: int) -> tuple[int, int]:

@@ -24,9 +24,10 @@ from .tables import (
     V_ACCOUNTS,
     V_FUND_FLOOR_ATOMS,
     V_MARKETS,
+    V_PREMIUM_RULE,
     Tables,
 )
-from .units import PPB, PPM, ppb_down, ppb_up
+from .units import PPB, PPM, muldiv_down, ppb_down, ppb_up
 
 FUNDING_CODE = int(Code.FUNDING)
 ROUNDING_CODE = int(Code.ROUNDING)
@@ -42,40 +43,55 @@ def sample(t: Tables, alpha_ppm: int) -> None:
         ask = markets[market, M_BEST_ASK]
         index = markets[market, M_INDEX_TICKS]
         assert index >= 1 and bid < ask
-        markets[market, M_PREMIUM_COUNT] += 1
+        markets[market, M_PREMIUM_COUNT] += 1 - t.venue[V_PREMIUM_RULE]
         if bid > 0 and ask < markets[market, M_PRICE_MAX_TICKS]:
             gap = bid + ask - 2 * index
-            markets[market, M_PREMIUM_SUM_PPB] += gap * PPB // (2 * index)
+            if not t.venue[V_PREMIUM_RULE]:
+                markets[market, M_PREMIUM_SUM_PPB] += gap * PPB // (2 * index)
             basis = markets[market, M_BASIS_MICROTICKS]
             markets[market, M_BASIS_MICROTICKS] = basis + (gap * (PPM // 2) - basis) * alpha_ppm // PPM
 
 
 @kernel
-def pay_funding(t: Tables, market: int, price_ticks: int, row: int, receiving: bool) -> int:
-    """Let positions of a market pay (or, `receiving`, get) funding at its last rate, from row `row` on (R-F3).
+def pay_funding(t: Tables, market: int, price_ticks: int, per_lot: int, scale: int, row: int, receiving: bool) -> int:
+    """Let positions of a market pay (or, `receiving`, get) funding, from row `row` on (R-F3).
 
-    Rows go over traders' accounts; the fund comes last. Returns the next row; below A + 1 the event buffer is full.
+    Each pays the market's last rate of its value at `price_ticks`, or, if `scale` is above 0, `per_lot` / `scale` atoms
+    a lot (R-F8, R-F11). Rows go over traders' accounts; the fund comes last. Returns the next row; below A + 1 the
+    event buffer is full.
     """
     venue = t.venue
     accounts = venue[V_ACCOUNTS]
-    rate = t.markets[market, M_FUNDING_PPB]
+    rate = per_lot if scale > 0 else t.markets[market, M_FUNDING_PPB]
     pot = accounts + FUNDING
     while row <= accounts:
         if not has_room(t):
             return row
         lots = t.positions[row * venue[V_MARKETS] + market, P_LOTS]
-        pays = lots * rate > 0
+        pays = (lots > 0) == (rate > 0)
         if lots != 0 and rate != 0 and pays != receiving:
-            value = value_atoms(t, market, abs(lots), price_ticks)
             unit = unit_of(t, row, market)
+            due = _due_atoms(t, market, abs(lots), price_ticks, abs(rate), scale, not receiving)
             if receiving:
-                _post_some(t, pot, unit, ppb_down(value, abs(rate)), FUNDING_CODE)
+                _post_some(t, pot, unit, due, FUNDING_CODE)
             elif row < accounts:
-                _post_some(t, unit, pot, ppb_up(value, abs(rate)), FUNDING_CODE)
+                _post_some(t, unit, pot, due, FUNDING_CODE)
             else:
-                _fund_pays(t, pot, ppb_up(value, abs(rate)))
+                _fund_pays(t, pot, due)
         row += 1
     return row
+
+
+@kernel
+def _due_atoms(t: Tables, market: int, lots: int, price_ticks: int, rate: int, scale: int, up: bool) -> int:
+    """Return what so many lots pay (rounded up) or get (rounded down); all numbers are positive but `scale`."""
+    assert lots > 0 and rate > 0
+    if scale > 0:
+        due = muldiv_down(rate, lots, scale)
+        exact = rate % scale * (lots % scale) % scale == 0
+        return due if exact or not up else due + 1
+    value = value_atoms(t, market, lots, price_ticks)
+    return ppb_up(value, rate) if up else ppb_down(value, rate)
 
 
 @kernel

@@ -5,23 +5,27 @@ from __future__ import annotations
 from . import formulas
 from .book import best_ask_ticks
 from .events import Event, has_room, record
+from .formulas import INDEX_FUNDING
 from .kernel import kernel
 from .tables import (
     M_BASIS_MICROTICKS,
     M_BEST_BID,
     M_COLLAR_HIGH,
     M_COLLAR_LOW,
+    M_FUNDING_PPB,
     M_INDEX_TICKS,
     M_LAST_TICKS,
     M_MARK_TICKS,
     M_PRICE_MAX_TICKS,
     NONE,
     V_COLLAR_PPM,
+    V_FUNDING_STEPS,
     V_JOURNAL,
     V_MARK_FIRST,
     V_MARK_SECOND,
     V_MARK_THIRD,
     V_MARKETS,
+    V_STEP,
     Tables,
 )
 
@@ -29,6 +33,7 @@ MARK = int(Event.MARK)
 
 median_of_three = kernel(formulas.median_of_three)
 mark_component_ticks = kernel(formulas.mark_component_ticks)
+index_funding_ticks = kernel(formulas.index_funding_ticks)
 collar_ticks = kernel(formulas.collar_ticks)
 
 
@@ -60,7 +65,13 @@ def renew_marks(t: Tables, market: int) -> int:
 @kernel
 def _component(t: Tables, market: int, code: int) -> int:
     """Return one price component of a market."""
-    markets = t.markets
+    markets, venue = t.markets, t.venue
+    if code == INDEX_FUNDING:
+        interval = venue[V_FUNDING_STEPS]
+        if interval == 0:
+            return markets[market, M_INDEX_TICKS]
+        left = interval - venue[V_STEP] % interval
+        return index_funding_ticks(markets[market, M_INDEX_TICKS], markets[market, M_FUNDING_PPB], left, interval)
     return mark_component_ticks(
         code,
         markets[market, M_LAST_TICKS],

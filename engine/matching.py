@@ -33,11 +33,13 @@ from .tables import (
     O_SIDE,
     V_CAUSE,
     V_MAKER_PPM,
+    V_NOTE_TRADES,
     V_SELF_TRADE,
     V_STEP,
     V_TAKER_PPM,
     Tables,
 )
+from .trades import ALL_TRADES, note_trade
 
 LIMIT = int(Kind.LIMIT)
 FILL = int(Event.FILL)
@@ -144,6 +146,9 @@ def count_trade(t: Tables, market: int, lots: int, price: int, value: int, force
     markets[market, M_FILLS] += 1
     markets[market, M_VOLUME_LOTS] += lots
     markets[market, M_VOLUME_ATOMS] += value
+    noted = t.venue[V_NOTE_TRADES]
+    if noted == ALL_TRADES or (noted and not forced):
+        note_trade(t, market, lots, price)
     if forced:
         markets[market, M_FORCED_LOTS] += lots
         markets[market, M_FORCED_ATOMS] += value

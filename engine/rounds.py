@@ -5,6 +5,7 @@ from __future__ import annotations
 from .cancelling import cancel_orders
 from .contract import bankruptcy_ticks, value_atoms
 from .events import Event, has_room, record
+from .guard import is_guarded
 from .kernel import kernel
 from .margin import (
     equity_atoms,
@@ -31,6 +32,7 @@ from .tables import (
     U_FREED_ATOMS,
     U_LIQUIDATION,
     U_SINCE_STEP,
+    V_GUARD_PPM,
     V_LIQUIDATIONS,
     V_LISTED_COUNT,
     V_MARKETS,
@@ -79,6 +81,8 @@ def survey(t: Tables, since_max: int, rows: Table) -> int:
         unit = t.listed[i]
         if t.units[unit, U_SINCE_STEP] > since_max or t.units[unit, U_FLAGS] & FLAG_IDLE:
             continue
+        if t.venue[V_GUARD_PPM] and _is_guarded(t, unit):
+            continue
         rows[count, S_UNIT] = unit
         rows[count, S_SINCE] = t.units[unit, U_SINCE_STEP]
         rows[count, S_KEY] = t.accounts[owner_of(t, unit), A_KEY]
@@ -91,6 +95,17 @@ def survey(t: Tables, since_max: int, rows: Table) -> int:
         rows[count, S_POSITIONS] = open_positions(t, unit)
         count += 1
     return count
+
+
+@kernel
+def _is_guarded(t: Tables, unit: int) -> bool:
+    """Say whether the guard of the mark rule holds back the liquidation of a unit: in any of its markets (R-P12)."""
+    account = owner_of(t, unit)
+    for market in range(t.venue[V_MARKETS]):
+        held = t.positions[account * t.venue[V_MARKETS] + market, P_LOTS] != 0
+        if held and in_unit(t, unit, account, market) and is_guarded(t, market):
+            return True
+    return False
 
 
 @kernel

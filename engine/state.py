@@ -20,6 +20,7 @@ from .liquidating import LIQUIDATION_SWITCHES, fill_liquidation, fill_window, wi
 from .matching_columns import MATCHING_SWITCHES, fill_matching, holds_auctions, lead_keys
 from .occupancy import words_needed
 from .pockets import fill_pockets
+from .prices import PRICE_SWITCHES, check_prices, fill_prices, history_rows, source_count
 from .rules.deleveraging import Deleveraging
 from .rules.halts import Halts
 from .rules.insurance import Insurance
@@ -32,6 +33,7 @@ from .tables import (
     ADL_PRICES,
     ADL_RANKS,
     ADL_TRIGGERS,
+    HISTORY_COLUMNS,
     L_HEAD,
     L_TAIL,
     LEAD_MAKERS_MAX,
@@ -68,6 +70,7 @@ from .tables import (
     POSITION_COLUMNS,
     QUEUE,
     RANDOM_START,
+    SOURCE_COLUMNS,
     TIER_COLUMNS,
     TRIGGER_COLUMNS,
     U_COOLDOWN_STEP,
@@ -127,6 +130,7 @@ RULE_SWITCHES = [
     V_ADL_SPREAD, V_ADL_AT_TURN,
     V_MARK_FIRST, V_MARK_SECOND, V_MARK_THIRD, V_COLLAR_PPM, *TERM_SWITCHES, *WATCH_SWITCHES,
     *CONTRACT_SWITCHES, V_SESSION, *MATCHING_SWITCHES, *LIQUIDATION_SWITCHES, *HALT_SWITCHES,
+    *PRICE_SWITCHES,
 ]  # fmt: skip
 RULE_TABLES = ("leads",)  # likewise
 VALUE_MAX_ATOMS = 2**58  # leaves room for multiples of a requirement, and for money beside positions
@@ -174,6 +178,8 @@ def allocate(
         owing=table(unit_rows),
         shares=table(orders_max + 1),
         leads=table(LEAD_MAKERS_MAX),
+        history=table(count, history_rows(rules), HISTORY_COLUMNS),
+        sources=table(count, source_count(rules), SOURCE_COLUMNS),
         triggered=table(orders_max + 1),
         windows=table(count, window_seconds(rules.liquidation)),
         events=table(events_max, EVENT_COLUMNS),
@@ -200,6 +206,7 @@ def allocate(
         fill_window(t.markets[row], rules.liquidation)
         first_tier += len(tiers[row])
     assert first_tier == len(t.tiers)
+    fill_prices(t.venue, t.markets, rules)
     return t
 
 
@@ -243,6 +250,7 @@ def _check_limits(
                 "raise contract.inverse.face_quote or units_per_coin"
             )
     largest = sum(rules.contract.largest_value_atoms(m.multiplier_atoms, m.price_max_ticks) for m in markets)
+    check_prices(rules, [(market.symbol, market.multiplier_atoms * market.price_max_ticks) for market in markets])
     if largest > VALUE_MAX_ATOMS:
         of = "multiplier_atoms" if rules.contract.payoff == "inverse" else "multiplier_atoms x price_max_ticks"
         raise ValueError(
@@ -290,8 +298,9 @@ def _fill_marks(venue: NDArray[np.int64], rules: RuleSet) -> None:
     """Copy what the mark is made of, if kernels know all of it; else the rules are asked in every step."""
     mark, halts = rules.mark, rules.halts
     ours = type(mark).mark_ticks is Mark.mark_ticks and type(halts).bounds_ticks is Halts.bounds_ticks
+    plain = mark.composite is None and mark.trades is None and mark.band is None
     known = [MARK_COMPONENTS.index(name) for name in mark.components if name in MARK_COMPONENTS]
-    if not ours or len(known) < len(mark.components):
+    if not ours or not plain or len(known) not in (1, 3) or len(known) < len(mark.components):
         known = [NONE]
     venue[[V_MARK_FIRST, V_MARK_SECOND, V_MARK_THIRD]] = known
     venue[V_COLLAR_PPM] = halts.collar_ppm
@@ -347,6 +356,8 @@ def digest(t: Tables) -> str:
     for rows in (t.units, t.accounts, t.orders[:fresh]):
         state.update(rows.data)
     _hash_fresh_orders(state, fresh, len(t.orders))
+    for ring in (t.history, t.sources):  # empty, and nothing to hash, unless a rule remembers
+        state.update(ring.data)
     state.update(t.levels.data)
     _hash_columns(state, t.positions[:, :P_LOOK_NEXT])
     _hash_columns(state, t.markets[:, :M_COLLAR_LOW])

@@ -142,7 +142,34 @@ M_EXTENDED = 109  # halts, bands: 1 if the auction was extended
 M_REFERENCE_SINCE = 110  # halts: step before which last prices are forgotten
 M_TOP_BID = 97  # book, auction: sequence of the last order that bettered the market, 0 if none (R-O22)
 M_TOP_ASK = 98
+M_COUNTED_TICKS = 65  # trades: last trade that counts for the mark, and its step
+M_COUNTED_STEP = 66
+M_SEEN_BID = 67  # prices: best bid and ask when both were last there, and that step
+M_SEEN_ASK = 68
+M_SEEN_STEP = 69
+M_IMPACT_TICKS = 70  # prices: impact mid when it last existed, and that step
+M_IMPACT_STEP = 71
+M_INDEX_STEP = 72  # prices: step of the last index from fresh sources
+M_INDEX_MEAN_MICROTICKS = 73  # prices: average of the index that liquidation is guarded by
+M_SPARE_MICROTICKS = 74  # prices: average of the median of bid, ask and last; 0 before the first
+M_FUNDING_INDEX = 75  # premium: funding per lot since the opening
+M_FUNDING_REST = 76  # premium: what rounding took from the rates so far
+M_FUNDING_DAY_PPB = 77  # premium: rate of a day that moves with the skew
+M_MARK_SUM_TICKS = 78  # premium: sums over the funding interval
+M_INDEX_SUM_TICKS = 79
 MARKET_COLUMNS = 120
+
+# history[market, step mod rows]: what the index, mark and funding rules need of the latest steps; no rows without them.
+H_LOTS = 0  # trades: lots of the trades that count, and the sum of lots times price in ticks
+H_VALUE_TICKS = 1
+H_INDEX_TICKS = 2  # prices: index before any delay
+H_PREMIUM_PPB = 3  # premium: sample of the step
+HISTORY_COLUMNS = 4
+
+# sources[market, source]: outside prices of which the index is made; no rows without such a rule.
+G_TICKS = 0  # prices: last price, 0 before the first, and its step
+G_STEP = 1
+SOURCE_COLUMNS = 2
 
 # tiers: rows of all markets, one after another (R-A1).
 TIER_FLOOR_ATOMS = 0
@@ -253,6 +280,11 @@ V_BOARD_LOTS = 159  # fixed: proportions are multiples of it,
 V_SHARE_NEAREST = 160  # fixed: the nearest (1) or the one below (0)
 V_LEVELLING = 161  # fixed: 1 if who got nothing gets a lot
 V_SHARING = 162  # allocation: price at which shares are being traded just now, 0 otherwise
+V_NOTE_TRADES = 90  # fixed: which trades are noted for the mark, see trades.py
+V_HISTORY_ROWS = 91  # fixed
+V_GUARD_PPM = 92  # fixed: 0 if no guard holds liquidations back
+V_PREMIUM_RULE = 93  # fixed: 1 if the premium is sampled by a rule of its own
+V_FUNDING_STEPS = 94  # venue: steps from one payment to the next, 0 without funding
 VENUE_COLUMNS = 200
 
 # Values of V_LEFTOVER, V_ADL_TRIGGER, V_ADL_RANK and V_ADL_PRICE: a rule's words in the order given here.
@@ -314,6 +346,8 @@ SHAPES: dict[str, tuple[str, ...]] = {
     "owing": ("units",),  # rows of flat units below zero, until loss sharing
     "shares": ("orders_max + 1",),  # lots of a taker shared out to resting orders, while it trades with them
     "leads": ("LEAD_MAKERS_MAX",),  # keys of lead market makers, fixed; NONE beyond
+    "history": ("M", "steps remembered", "HISTORY_COLUMNS"),
+    "sources": ("M", "sources of the index", "SOURCE_COLUMNS"),
     "triggered": ("orders_max + 1",),  # waiting orders collected for execution
     "windows": ("M", "seconds of the window"),  # lots liquidated per step of the rolling window (R-W25)
     "events": ("events_max", "EVENT_COLUMNS"),  # see events.py
@@ -347,6 +381,8 @@ class Tables:
     owing: Table
     shares: Table
     leads: Table
+    history: Table
+    sources: Table
     triggered: Table
     windows: Table
     events: Table

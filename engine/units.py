@@ -5,6 +5,7 @@ All functions take non-negative amounts and are exact as long as the result fits
 
 from __future__ import annotations
 
+from .formulas import RATE_MAX_PPB
 from .kernel import kernel
 
 PPM = 1_000_000
@@ -30,14 +31,14 @@ def ppm_up(amount: int, rate_ppm: int) -> int:
 @kernel
 def ppb_down(amount: int, rate_ppb: int) -> int:
     """Return amount * rate / 10**9 rounded down."""
-    assert amount >= 0 and 0 <= rate_ppb <= PPB
+    assert amount >= 0 and 0 <= rate_ppb <= RATE_MAX_PPB
     return amount // PPB * rate_ppb + amount % PPB * rate_ppb // PPB
 
 
 @kernel
 def ppb_up(amount: int, rate_ppb: int) -> int:
     """Return amount * rate / 10**9 rounded up."""
-    assert amount >= 0 and 0 <= rate_ppb <= PPB
+    assert amount >= 0 and 0 <= rate_ppb <= RATE_MAX_PPB
     return amount // PPB * rate_ppb - (-(amount % PPB * rate_ppb) // PPB)
 
 

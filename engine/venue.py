@@ -15,12 +15,13 @@ from .distress import look
 from .drawdown import note_balances, open_watches
 from .events import Code, Event, has_room, record
 from .execution import execute
-from .funding import clear_rounding, pay_funding, sample
+from .funding import sample
 from .halts import Interruptions
 from .ledger import post
 from .liquidating import fill_vault
 from .marks import renew_marks
-from .rules.mark import MarkInputs
+from .premium import pay_if_due, sample_premiums
+from .prices import Prices, source_count
 from .rules.ruleset import RuleSet
 from .tables import (
     FUND,
@@ -28,18 +29,11 @@ from .tables import (
     IN_HALT,
     M_AUCTION,
     M_AUCTION_TICKS,
-    M_BASIS_MICROTICKS,
-    M_BEST_ASK,
-    M_BEST_BID,
     M_COLLAR_HIGH,
     M_COLLAR_LOW,
-    M_FUNDING_PPB,
     M_INDEX_TICKS,
-    M_LAST_TICKS,
     M_MARK_BEFORE_TICKS,
     M_MARK_TICKS,
-    M_PREMIUM_COUNT,
-    M_PREMIUM_SUM_PPB,
     M_PRICE_MAX_TICKS,
     NONE,
     O_MARKET,
@@ -49,8 +43,10 @@ from .tables import (
     V_ACCOUNTS,
     V_EVENT_COUNT,
     V_FORCING,
+    V_FUNDING_STEPS,
     V_LISTED_COUNT,
     V_MARK_FIRST,
+    V_PREMIUM_RULE,
     V_STEP,
     V_TAKER,
     Tables,
@@ -118,6 +114,10 @@ class Venue:
         self._sink: Sink | None = None
         self._kept: list[NDArray[np.int64]] = []
         self._alpha_ppm = rules.mark.alpha_ppm(dt_s)
+        funding = rules.charges.funding
+        self.tables.venue[V_FUNDING_STEPS] = 0 if funding is None else self.steps(funding.interval_s)
+        self._sources = source_count(rules)
+        self.prices = Prices(self)
         if rules.insurance.initial_quote > 0:
             traders = len(keys)
             start = rules.insurance.initial_quote * 1_000_000
@@ -146,12 +146,15 @@ class Venue:
         """Process one step (R-S): (1) triggered orders, (2) commands, (3) funding, (4) mark, (5) liquidation rounds,
         (6) loss sharing, (7) laws.
 
-        commands: (n, COMMAND_COLUMNS) int64 in order of execution; index_ticks: (M,). Raises ValueError if
-        shapes, types or prices are wrong, AssertionError if a law is broken.
+        commands: (n, COMMAND_COLUMNS) int64 in order of execution; index_ticks: (M,), or (M, sources) where the index
+        is made of several, 0 for a source that says nothing now. Raises ValueError if shapes, types or prices are
+        wrong, AssertionError if a law is broken.
         """
         t = self.tables
         lap = self.lap
-        prices = self._check_input(commands, index_ticks)
+        given = self._check_input(commands, index_ticks)
+        self.prices.begin_step()
+        prices = self.prices.index_ticks(given) if self._sources else given.tolist()
         for row, price in zip(self._market_rows, prices, strict=True):
             row[M_INDEX_TICKS] = price
             row[M_MARK_BEFORE_TICKS] = row[M_MARK_TICKS]
@@ -168,9 +171,12 @@ class Venue:
         if self.interruptions is not None:
             self.interruptions.after_commands()
         lap("commands")
-        self._pay_funding()
+        pay_if_due(self)
         lap("funding")
         sample(t, self._alpha_ppm)
+        self.prices.sample()
+        if t.venue[V_PREMIUM_RULE]:
+            sample_premiums(self)
         lap("premium sample")
         self.renew_marks()
         lap("mark")
@@ -192,8 +198,8 @@ class Venue:
         distressed = t.venue.item(V_LISTED_COUNT)
         return StepReport(results, done, rounds.forced_orders, rounds.rounds, rounds.unfinished, distressed)
 
-    def _check_input(self, commands: NDArray[np.int64], index_ticks: NDArray[np.int64]) -> list[int]:
-        """Return the index prices; refuse what is not a batch of commands, or not a price per market (R-U4)."""
+    def _check_input(self, commands: NDArray[np.int64], index_ticks: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the index prices; refuse what is not a batch of commands, or not a price per market (R-U4, R-I1)."""
         if type(commands) is not np.ndarray or commands.dtype != INT64 or commands.shape[1:] != (COMMAND_COLUMNS,):
             got = getattr(commands, "dtype", type(commands).__name__)
             raise ValueError(
@@ -201,14 +207,16 @@ class Venue:
                 f"(got {got} of shape {np.shape(commands)})"
             )
         index = np.asarray(index_ticks)
-        whole = index.dtype.kind == "i" and index.shape == (len(self.markets),)
-        prices = index.tolist() if whole else [0]
-        if min(prices) < 1 or max(prices) > state.PRICE_TICKS_LIMIT:
+        count = len(self.markets)
+        per_source = self._sources > 0 and index.shape == (count, self._sources)
+        whole = index.dtype.kind == "i" and (index.shape == (count,) or per_source)
+        if not whole or index.min() < (0 if per_source else 1) or index.max() > state.PRICE_TICKS_LIMIT:
+            sources = f", or ({count}, {self._sources}) with 0 for a silent source" if self._sources else ""
             raise ValueError(
-                f"index_ticks needs one whole price of 1 .. {state.PRICE_TICKS_LIMIT} ticks per market "
+                f"index_ticks needs one whole price of 1 .. {state.PRICE_TICKS_LIMIT} ticks per market{sources} "
                 f"(got {index_ticks})"
             )
-        return prices
+        return index
 
     def execute(self, commands: NDArray[np.int64], *, forced: bool = False) -> NDArray[np.int64]:
         """Execute commands in order through the one path there is; return their results.
@@ -268,53 +276,26 @@ class Venue:
         as_commands(t, rows[order], commands)
         return commands
 
-    def _pay_funding(self) -> None:
-        """Pay funding in every market if this step is a funding step (R-F2, R-F3)."""
-        funding = self.rules.charges.funding
-        if funding is None or self.step == 0 or self.step % self.steps(funding.interval_s):
-            return
-        t = self.tables
-        for market in range(len(self.markets)):
-            row = t.markets[market]
-            row[M_FUNDING_PPB] = funding.rate_ppb(int(row[M_PREMIUM_SUM_PPB]), int(row[M_PREMIUM_COUNT]))
-            row[M_PREMIUM_SUM_PPB] = 0
-            row[M_PREMIUM_COUNT] = 0
-            price = int(row[M_INDEX_TICKS] if funding.notional == "index" else row[M_MARK_TICKS])
-            for receiving in (False, True):
-                account = 0
-                while account <= t.venue[V_ACCOUNTS]:
-                    account = pay_funding(t, market, price, account, receiving)
-                    self.flush()
-            self.make_room()
-            clear_rounding(t)
-            record(t, int(Event.FUNDING), market, NONE, NONE, 0, price, int(row[M_FUNDING_PPB]), 0, 0)
+    def funding_clock(self) -> tuple[bool, int, int]:
+        """Return whether there is funding, the steps from one payment to the next, and those left (1, 1 without)."""
+        interval = self.tables.venue.item(V_FUNDING_STEPS)
+        return (True, interval, interval - self.step % interval) if interval else (False, 1, 1)
 
     def renew_marks(self) -> None:
-        """Take the mark of every market from its rule (R-P)."""
+        """Take the mark of every market from its rule, if it is time for a new one (R-P, R-P10)."""
+        rule = self.rules.mark
+        if rule.update is not None and self.step % self.steps(rule.update.every_s):
+            return
         if self._knows_marks:
             market = renew_marks(self.tables, 0)
             while market < len(self.markets):
                 self.flush()
                 market = renew_marks(self.tables, market)
             return
-        rule, funding = self.rules.mark, self.rules.charges.funding
-        interval = self.steps(funding.interval_s) if funding else 1
-        to_funding = interval - self.step % interval if funding else 1
         for market, row in enumerate(self._market_rows):
-            known = row.tolist()
-            ask, price_max = known[M_BEST_ASK], known[M_PRICE_MAX_TICKS]
-            inputs = MarkInputs(
-                known[M_LAST_TICKS],
-                known[M_BEST_BID],
-                ask if ask < price_max else 0,
-                known[M_INDEX_TICKS],
-                known[M_BASIS_MICROTICKS],
-                known[M_FUNDING_PPB] if funding else 0,
-                to_funding,
-                interval,
-            )
-            mark = rule.mark_ticks(inputs, price_max)
-            if mark != known[M_MARK_TICKS] or self._journal:  # the collar follows from the mark
+            price_max = row.item(M_PRICE_MAX_TICKS)
+            mark = rule.mark_ticks(self.prices.inputs(market), price_max)
+            if mark != row[M_MARK_TICKS] or self._journal:  # the collar follows from the mark
                 self._set_mark(market, row, mark, price_max)
 
     def _set_mark(self, market: int, row: NDArray[np.int64], mark_ticks: int, price_max: int) -> None:

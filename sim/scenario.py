@@ -165,13 +165,27 @@ class Scenario(_Part):
         return self.model_copy(update={"rules": {}, "fund_traders": None}), self.venue_rules(rules)
 
     def venue_rules(self, rules: RuleSet) -> RuleSet:
-        """Return `rules` with what this scenario changes in them: its own rules, the fund scaled to its traders."""
+        """Return `rules` with what this scenario changes in them: its own rules, the fund scaled to its traders.
+
+        Raises ScenarioError if the steps are too long for a moving average of the mark.
+        """
         changes = _flat(self.rules)
         if self.fund_traders is not None:
             for key in ("initial_quote", "floor_quote"):
                 whole = getattr(rules.insurance, key) * self.traders
                 changes.setdefault(f"insurance.{key}", (2 * whole + self.fund_traders) // (2 * self.fund_traders))
-        return replace(rules, changes, name=rules.name) if changes else rules
+        changed = replace(rules, changes, name=rules.name) if changes else rules
+        self._check_window(changed)
+        return changed
+
+    def _check_window(self, rules: RuleSet) -> None:
+        """Refuse steps in which the average basis is the last one: index + basis would be the mid, index or not."""
+        if "index_basis" in rules.mark.components and rules.mark.window_s <= self.dt_s:
+            raise ScenarioError(
+                f"{self.name}: dt_s: must be shorter than mark.window_s of rules {rules.name!r}, {rules.mark.window_s} s "
+                f"(got {self.dt_s} s): the component index_basis would be the mid of the book, and the index would not "
+                "pull; choose shorter steps, a longer window, or the component mid"
+            )
 
 
 def scenario_names() -> tuple[str, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import model_validator
+
 from .base import Rule
 from .charges import Charges
 from .contract import Contract
@@ -32,3 +34,15 @@ class RuleSet(Rule):
     charges: Charges = Charges()
     halts: Halts = Halts()
     rounding: Rounding = Rounding()
+
+    @model_validator(mode="after")
+    def _funding_fits_payoff(self) -> RuleSet:
+        funding = self.charges.funding
+        if self.contract.payoff == "inverse" and funding is not None:
+            for name in ("twap", "cumulative"):
+                if getattr(funding, name) is not None:
+                    raise ValueError(
+                        f"charges.funding.{name} pays so much per lot for each tick of price, but an inverse lot gains "
+                        "no fixed amount a tick: leave it out, or choose another payoff"
+                    )
+        return self

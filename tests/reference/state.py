@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from .memory import Memory
+
 FUND = "FUND"
 VENUE_UNITS = ("FEES", "SETTLEMENT", "FUNDING", "ROUNDING", "BAD_DEBT", "OUTSIDE")
 PPM = 1_000_000
@@ -154,6 +156,7 @@ class State:
     """The order that last bettered a (market, side), None if it was too small for it (R-O22)."""
     auction: list[bool] = field(default_factory=list)
     """Whether each market is in auction (R-H1)."""
+    memory: Memory = field(default_factory=Memory)
     replayed: dict[Any, int] = field(default_factory=dict)
     replayed_rows: int = 0
 

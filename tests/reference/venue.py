@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from . import auction, book, laws, margin, marks, orders, watch, waterfall
+from . import auction, book, laws, margin, marks, orders, prices, watch, waterfall
 from .sharing import share_losses
 from .state import Fill, Posting, State, new_state
 
@@ -29,7 +29,7 @@ class ReferenceVenue:
     def process(self, commands: list[dict[str, Any]], index_ticks: list[int]) -> list[str]:
         """Run one step and return "OK" or the name of the refusal for each command (R-S1)."""
         state = self.state
-        state.index = list(index_ticks)
+        prices.begin_step(state, index_ticks)
         state.previous_mark = list(state.mark)
         state.fills = []
         auction.begin_batch(state)

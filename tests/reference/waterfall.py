@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import adl, allocation, auction, book, margin, marks, pockets, takeover, watch
+from .prices import is_guarded
 from .state import ATOMS_PER_QUOTE, FUND, PPM, State, ceil_div, clamp
 
 
@@ -68,7 +69,9 @@ def due_units(state: State) -> list[Any]:
     due = [
         unit
         for unit, since in state.distressed.items()
-        if since + latency <= state.step and unit not in state.no_effect
+        if since + latency <= state.step
+        and unit not in state.no_effect
+        and not any(is_guarded(state, m) for m in state.held(unit))
     ]
     return sorted(due, key=lambda unit: (state.distressed[unit], badness(state, unit), state.unit_order(unit)))
 

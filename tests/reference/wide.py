@@ -19,6 +19,7 @@ from . import (
     wide_liquidation,
     wide_matching,
     wide_pockets,
+    wide_prices,
     wide_ranks,
     wide_sharing,
 )
@@ -39,6 +40,9 @@ WIDENINGS: list[Callable[[Random, Rules], None]] = [
     wide_liquidation.liquidation_terms,
     wide_liquidation.liquidation_levels,
     wide_liquidation.fund_sale,
+    wide_prices.index_sources,
+    wide_prices.marks,
+    wide_prices.funding,
 ]
 NARROWINGS: list[Callable[[Rules], None]] = [wide_liquidation.without_liquidation_terms, wide_halts.narrow_halts]
 

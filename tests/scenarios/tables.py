@@ -6,7 +6,7 @@ docs/rules.md, `dt_s:`, `orders_max:` and `unfinished:` (cascades, R-W12) may be
 - rules: TOML, laid over the plain rules of tests/unit/desk.py (10 % and 5 % margin, mark = index, no charges)
 - markets: symbol, multiplier, price_max, index; one market M0 with 1, 1000, 100 if the block is missing
 - accounts: name, deposit and, if wanted, key and backstop (yes); all deposits are made in step 0
-- steps: step, index (of all markets, with / between; `"` is the one above), who, does, side, lots, price, market,
+- steps: step, index (of all markets, with / between, of its sources with commas; `"` is the one above), who, does, side, lots, price, market,
   answer, then name=value or a flag; columns may be left out. A row without `who` is a step without commands
 - what must be true after the last step: money (of the units named), positions, book, waiting (all there are),
   distressed, notices (all there are), marks and rates (of the steps named)
@@ -41,7 +41,7 @@ class Step:
     """The commands of one step, the answers they must get, and the index of every market."""
 
     number: int
-    index: list[int]
+    index: list[Any]
     commands: list[Command] = field(default_factory=list)
     answers: list[str] = field(default_factory=list)
 
@@ -154,20 +154,26 @@ def _put_together(name: str, head: dict[str, str], rules: dict[str, Any], tables
     return Scenario(name, proves, world, axes, names, symbols, steps, tables, unfinished)
 
 
-def _steps(rows: list[Row], names: list[str], symbols: list[str], index: list[int]) -> list[Step]:
+def _steps(rows: list[Row], names: list[str], symbols: list[str], index: list[Any]) -> list[Step]:
     """Return the steps of a `steps` block, filling in those between that nobody mentions."""
     steps: list[Step] = []
+    opening = index
     for row in rows:
         if row["index"] != '"':
-            index = [int(price) for price in row["index"].split("/")]
+            index = [_prices(cell) for cell in row["index"].split("/")]
         number = int(row["step"])
         while not steps or steps[-1].number < number:
             quiet = (steps[-1].number if steps else 0) + 1
-            steps.append(Step(quiet, index if quiet == number else steps[-1].index))
+            steps.append(Step(quiet, index if quiet == number else steps[-1].index if steps else opening))
         if row.get("who"):
             steps[-1].commands.append(_command(row, names, symbols))
             steps[-1].answers.append(row["answer"])
     return steps
+
+
+def _prices(cell: str) -> Any:
+    """Return the index of a market, or the list of what each source says (0: nothing)."""
+    return [int(price) for price in cell.split(",")] if "," in cell else int(cell)
 
 
 def _command(row: Row, names: list[str], symbols: list[str]) -> Command:
