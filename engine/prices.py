@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .formulas import BOOK, mark_component_ticks
 from .impact import impact_microticks
-from .rules.base import PPM
+from .rules.base import PPB, PPM
 from .rules.mark import MarkInputs, average_alpha_ppm
 from .rules.mark_parts import MISSING
 from .rules.ruleset import RuleSet
@@ -77,10 +77,10 @@ def check_prices(rules: RuleSet, largest_per_lot: Sequence[tuple[str, int]]) -> 
     if funding is None or funding.cumulative is None:
         return
     for symbol, atoms in largest_per_lot:
-        if 5 * atoms * 10**funding.cumulative.decimals > PAYMENT_LIMIT:
+        if funding.cap_ppb * atoms * 10**funding.cumulative.decimals > PAYMENT_LIMIT * PPB:
             raise ValueError(
                 f"{symbol}: a lot may be worth {atoms} atoms, and charges.funding.cumulative counts in 10**-"
-                f"{funding.cumulative.decimals} atoms: the sum could overflow 64 bits; lower decimals, or lot_size"
+                f"{funding.cumulative.decimals} atoms: the sum could overflow 64 bits; lower decimals or lots"
             )
 
 

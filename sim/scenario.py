@@ -182,9 +182,9 @@ class Scenario(_Part):
         """Refuse steps in which the average basis is the last one: index + basis would be the mid, index or not."""
         if "index_basis" in rules.mark.components and rules.mark.window_s <= self.dt_s:
             raise ScenarioError(
-                f"{self.name}: dt_s: must be shorter than mark.window_s of rules {rules.name!r}, {rules.mark.window_s} s "
-                f"(got {self.dt_s} s): the component index_basis would be the mid of the book, and the index would not "
-                "pull; choose shorter steps, a longer window, or the component mid"
+                f"{self.name}: dt_s: must be below mark.window_s of rules {rules.name!r}, {rules.mark.window_s} s (got "
+                f"{self.dt_s} s): the component index_basis would be the mid of the book, and the index no pull; "
+                "choose shorter steps, a longer window, or the component mid"
             )
 
 

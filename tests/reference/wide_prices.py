@@ -82,4 +82,4 @@ def funding(rng: Random, rules: Rules) -> None:
     rule["margin_cap"] = _maybe(rng, {"factor_ppm": rng.choice([0, 10_000, 6_000_000])})
     if kind in ("premium", "twap"):
         rule["interest_rates"] = _maybe(rng, {"quote_ppb": 600_000, "base_ppb": rng.choice([0, 900_000])})
-        rule["cumulative"] = _maybe(rng, {"decimals": rng.choice([0, 3, 6])}) if per_lot else None
+        rule["cumulative"] = _maybe(rng, {"decimals": rng.choice([0, 3, 4])}) if per_lot else None

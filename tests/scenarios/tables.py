@@ -6,8 +6,9 @@ docs/rules.md, `dt_s:`, `orders_max:` and `unfinished:` (cascades, R-W12) may be
 - rules: TOML, laid over the plain rules of tests/unit/desk.py (10 % and 5 % margin, mark = index, no charges)
 - markets: symbol, multiplier, price_max, index; one market M0 with 1, 1000, 100 if the block is missing
 - accounts: name, deposit and, if wanted, key and backstop (yes); all deposits are made in step 0
-- steps: step, index (of all markets, with / between, of its sources with commas; `"` is the one above), who, does, side, lots, price, market,
-  answer, then name=value or a flag; columns may be left out. A row without `who` is a step without commands
+- steps: step, index (of all markets, with / between, of its sources with commas; `"` the one above), who, does, side,
+  lots, price, market, answer, then name=value or a flag; columns may be left out. A row without `who` is a step without
+  commands
 - what must be true after the last step: money (of the units named), positions, book, waiting (all there are),
   distressed, notices (all there are), marks and rates (of the steps named)
 - what must have happened: fills, postings (all of the steps and codes named), liquidations, takeovers, adl (all there
