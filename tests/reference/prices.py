@@ -6,7 +6,7 @@ from bisect import bisect_left
 from fractions import Fraction
 from typing import Any
 
-from .book import best_price, queue
+from .book import best_price, shown
 from .state import PPM, Fill, State, ceil_div, clamp
 
 
@@ -78,7 +78,7 @@ def average_price(state: State, market: int, side: int, amount: int) -> int:
     """Return what an amount gets on average when an order of `side` walks the book, microticks, 0 if short (R-P7)."""
     left, lots, paid = amount, 0, 0
     depth: dict[int, int] = {}
-    for order in queue(state, market, -side):
+    for order in shown(state, market, -side):
         depth[order.price] = depth.get(order.price, 0) + order.lots
     for price, here in depth.items():
         least = bisect_left(range(1, here), left, key=lambda lots, price=price: state.value(market, lots, price))
