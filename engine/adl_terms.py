@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from .contract import bankruptcy_ticks, value_atoms, worth_atoms
 from .drawdown import is_down
+from .funds import fund_for, fund_room_atoms, is_fund
 from .kernel import kernel
 from .ledger import balance_atoms
 from .margin import equity_atoms, in_unit, open_positions, owner_of, position_equity_atoms, unit_of, unrealised_atoms
@@ -22,7 +23,6 @@ from .tables import (
     FLAG_IDLE,
     FLAG_REFUSED,
     FLAG_SPARED,
-    FUND,
     M_INDEX_TICKS,
     M_MARK_BEFORE_TICKS,
     M_MARK_TICKS,
@@ -52,7 +52,6 @@ from .tables import (
     Table,
     Tables,
 )
-from .transfer import fund_room_atoms
 from .units import ppm_down, share_down
 
 # prices: rows of what a position is closed at, 0 if it is not, and how many lots of it stay
@@ -97,7 +96,7 @@ def is_deleveraged(t: Tables, unit: int) -> bool:
     if open_positions(t, unit) == 0:
         return False
     equity = equity_atoms(t, unit)
-    if unit == t.venue[V_ACCOUNTS] + FUND:
+    if is_fund(t, unit):
         return t.venue[V_ADL_TRIGGER] != NO_ADL and equity < t.venue[V_FUND_FLOOR_ATOMS]
     if goes_direct(t):
         return True
@@ -105,7 +104,9 @@ def is_deleveraged(t: Tables, unit: int) -> bool:
         return False
     if t.venue[V_ADL_TRIGGER] == EQUITY_BELOW_ZERO:
         return equity < 0
-    return t.units[unit, U_FLAGS] & FLAG_REFUSED != 0 or (equity < 0 and -equity > fund_room_atoms(t))
+    return t.units[unit, U_FLAGS] & FLAG_REFUSED != 0 or (
+        equity < 0 and -equity > fund_room_atoms(t, fund_for(t, unit))
+    )
 
 
 @kernel
@@ -115,9 +116,8 @@ def may_deleverage(t: Tables) -> bool:
 
 
 @kernel
-def fund_is_due(t: Tables) -> bool:
-    """Say whether the fund is to be deleveraged itself and not idle (R-W2, R-W10, R-W53)."""
-    fund = t.venue[V_ACCOUNTS] + FUND
+def fund_is_due(t: Tables, fund: int) -> bool:
+    """Say whether a fund is to be deleveraged itself and not idle (R-W2, R-W10, R-W53)."""
     if open_positions(t, fund) == 0 or t.units[fund, U_FLAGS] & FLAG_IDLE:
         return False
     return is_deleveraged(t, fund) or _is_pool_due(t, fund)
@@ -132,7 +132,7 @@ def take_terms(t: Tables, unit: int, prices: Table) -> bool:
     if is_deleveraged(t, unit):
         _take_prices(t, unit, prices)
         return True
-    if unit != t.venue[V_ACCOUNTS] + FUND or not _is_pool_due(t, unit):
+    if not is_fund(t, unit) or not _is_pool_due(t, unit):
         return False
     for market in range(t.venue[V_MARKETS]):
         if _is_over_ratio(t, unit, market):
@@ -189,7 +189,7 @@ def _take_prices(t: Tables, unit: int, prices: Table) -> None:
     """Write the price of each position of a unit into the first row of `prices` (R-W9)."""
     venue, markets = t.venue, t.markets
     account = owner_of(t, unit)
-    of_fund = unit == venue[V_ACCOUNTS] + FUND
+    of_fund = is_fund(t, unit)
     equity = equity_atoms(t, unit) - (venue[V_FUND_FLOOR_ATOMS] if of_fund else 0)
     for market in range(venue[V_MARKETS]):
         lots = t.positions[account * venue[V_MARKETS] + market, P_LOTS]

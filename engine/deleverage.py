@@ -10,6 +10,7 @@ from . import ranking as ranks
 from .adl_terms import KEEP, PRICE, may_be_counterparty, may_deleverage, take_terms
 from .book import cancel_all
 from .events import Event, has_room
+from .funds import fund_at, fund_count
 from .kernel import kernel
 from .margin import owner_of
 from .positions import release_flat_pocket
@@ -105,8 +106,8 @@ def deleverage(t: Tables, units: Table, prices: Table, progress: Table, ranking:
     Then call again with the same arrays.
     """
     n = units.shape[0]
-    while progress[D_UNIT] <= n:
-        unit = t.venue[V_ACCOUNTS] + FUND if progress[D_UNIT] == n else units[progress[D_UNIT]]
+    while progress[D_UNIT] < n + fund_count(t):
+        unit = units[progress[D_UNIT]] if progress[D_UNIT] < n else fund_at(t, progress[D_UNIT] - n)
         if progress[D_MARKET] == NONE:
             if not take_terms(t, unit, prices):
                 progress[D_UNIT] += 1

@@ -11,6 +11,7 @@ from .commands import CAUSE_DISPOSAL
 from .contract import bankruptcy_ticks
 from .forced import forced_orders
 from .formulas_liquidation import disposal_lots
+from .funds import fund_of
 from .margin import equity_atoms, position_equity_atoms
 from .tables import M_BEST_BID, M_MARK_TICKS, M_PRICE_MAX_TICKS, P_LOTS, V_MARKETS
 from .units import PPM
@@ -47,9 +48,9 @@ def dispose(venue: Venue) -> int:
 
 def _within_own_means(venue: Venue, market: int, lots: int) -> int:
     """Return the limit around the mark, not beyond the fund's own bankruptcy price (R-W11)."""
-    rule, t, fund = venue.rules.insurance, venue.tables, venue.fund_unit
-    mark = int(t.markets[market, M_MARK_TICKS])
-    share = position_equity_atoms(t, fund, market, equity_atoms(t, fund) - rule.floor_atoms)
+    rule, t = venue.rules.insurance, venue.tables
+    mark, unit = int(t.markets[market, M_MARK_TICKS]), int(fund_of(t, market))
+    share = position_equity_atoms(t, unit, market, equity_atoms(t, unit) - rule.floor_atoms)
     own = int(bankruptcy_ticks(t, market, lots, mark, share))
     if lots > 0:
         return max(own, -(-mark * (PPM - rule.disposal_range_ppm) // PPM))

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from .funds import fund_at, fund_count
 from .kernel import kernel
 from .ledger import balance_atoms
 from .rules.ruleset import RuleSet
 from .tables import (
     ADL_WATCH,
-    FUND,
     FUND_WATCH,
     NONE,
     PEAK_HEAD_ROWS,
-    V_ACCOUNTS,
     V_ADL_DROP_PPM,
     V_ADL_UNTIL_PPM,
     V_ADL_WINDOW_STEPS,
@@ -58,8 +57,11 @@ def open_watches(t: Tables, rules: RuleSet, steps: Callable[[int], int]) -> None
 
 @kernel
 def watched_atoms(t: Tables) -> int:
-    """Return what the watches look at: the balance of the fund."""
-    return balance_atoms(t, t.venue[V_ACCOUNTS] + FUND)
+    """Return what the watches look at: the balance of all funds together."""
+    total = 0
+    for number in range(fund_count(t)):
+        total += balance_atoms(t, fund_at(t, number))
+    return total
 
 
 @kernel

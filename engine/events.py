@@ -66,6 +66,7 @@ class Code(IntEnum):
     DEFICIT = 11
     SOCIALISED = 12
     BAD_DEBT = 13
+    CONTRIBUTION = 14
     SURPLUS = 30  # of a forced fill over the bankruptcy price
     BONUS = 31  # of a keeper
 

@@ -9,7 +9,6 @@ from .ledger import balance_atoms, post
 from .margin import unit_of
 from .tables import (
     BAD_DEBT,
-    FUND,
     FUNDING,
     M_BASIS_MICROTICKS,
     M_BEST_ASK,
@@ -77,7 +76,7 @@ def pay_funding(t: Tables, market: int, price_ticks: int, per_lot: int, scale: i
             elif row < accounts:
                 _post_some(t, unit, pot, due, FUNDING_CODE)
             else:
-                _fund_pays(t, pot, due)
+                _fund_pays(t, unit, pot, due)
         row += 1
     return row
 
@@ -95,9 +94,8 @@ def _due_atoms(t: Tables, market: int, lots: int, price_ticks: int, rate: int, s
 
 
 @kernel
-def _fund_pays(t: Tables, pot: int, due: int) -> None:
-    """Let the fund pay what it has above its floor, and bad debt the rest."""
-    fund = t.venue[V_ACCOUNTS] + FUND
+def _fund_pays(t: Tables, fund: int, pot: int, due: int) -> None:
+    """Let a fund pay what it has above its floor, and bad debt the rest."""
     assert due >= 0
     paid = min(due, max(0, balance_atoms(t, fund) - t.venue[V_FUND_FLOOR_ATOMS]))
     _post_some(t, fund, pot, paid, FUNDING_CODE)

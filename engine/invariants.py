@@ -6,13 +6,13 @@ import numpy as np
 
 from .commands import FLAG_FORCED, FLAG_IOC, FLAG_REDUCE_ONLY, Kind
 from .distress import is_distressed, stays_distressed
+from .funds import every_fund, fund_at, fund_count
 from .kernel import kernel
 from .ledger import balance_atoms
 from .margin import equity_atoms, open_positions, unit_maintenance_atoms
 from .tables import (
     A_FIRST_ORDER,
     A_ORDERS,
-    FUND,
     L_HEAD,
     L_LOTS,
     L_TAIL,
@@ -47,6 +47,7 @@ from .tables import (
     V_MARKETS,
     V_SEQUENCE,
     V_STEP,
+    V_TRADER_UNITS_END,
     VENUE_UNITS,
     Tables,
 )
@@ -208,17 +209,22 @@ def _check_account_lists(t: Tables, resting: int) -> None:
 
 
 def check_fund_floor(t: Tables) -> None:
-    """I6: a flat fund is at or above its floor."""
-    fund = int(t.venue[V_ACCOUNTS]) + FUND
-    balance = int(t.units[fund, U_CREDITS_ATOMS] - t.units[fund, U_DEBITS_ATOMS])
-    flat = open_positions(t, fund) == 0
-    assert not flat or balance >= t.venue[V_FUND_FLOOR_ATOMS], f"I6 flat fund below its floor {where(t)}"
+    """I6: each flat fund is at or above its floor; a market without a fund of its own has no money in that row."""
+    funds = every_fund(t)
+    for number in range(int(fund_count(t))):
+        fund = int(fund_at(t, number))
+        balance = int(t.units[fund, U_CREDITS_ATOMS] - t.units[fund, U_DEBITS_ATOMS])
+        flat = open_positions(t, fund) == 0
+        if fund in funds:
+            assert not flat or balance >= t.venue[V_FUND_FLOOR_ATOMS], f"I6 flat fund below its floor {where(t)}"
+        else:
+            assert flat and balance == 0, f"I6 money in a fund that is not there {where(t)}"
 
 
 def _trader_units(t: Tables) -> list[int]:
     """Return the rows of all cross units and pockets of traders."""
     traders = int(t.venue[V_ACCOUNTS])
-    return [*range(traders), *range(traders + VENUE_UNITS, len(t.units))]
+    return [*range(traders), *range(traders + VENUE_UNITS, int(t.venue[V_TRADER_UNITS_END]))]
 
 
 def check_nobody_in_hidden_debt(t: Tables) -> None:

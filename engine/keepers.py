@@ -8,6 +8,7 @@ import numpy as np
 
 from .contract import value_atoms
 from .events import Code, Event, has_room
+from .funds import fund_of
 from .kernel import kernel
 from .ledger import post
 from .margin import equity_atoms
@@ -15,13 +16,11 @@ from .positions import release_flat_pocket
 from .rounds import DONE, FULL, K_ACCOUNT, K_LOTS, K_MARKET, K_UNIT
 from .steps import Q_BONUS_PPM, Q_FUND_PPM, Q_LOTS
 from .tables import (
-    FUND,
     M_INDEX_TICKS,
     M_MARK_TICKS,
     M_PRICE_MAX_TICKS,
     P_LOTS,
     U_LIQUIDATION,
-    V_ACCOUNTS,
     V_MARKETS,
     Table,
     Tables,
@@ -70,7 +69,7 @@ def take(t: Tables, rows: Table, plan: Table, accounts: Table, by_index: int, pr
             if lots > 0:
                 signed = lots if held > 0 else -lots
                 transfer(t, TAKEOVER, account, keeper, market, signed, price, t.units[rows[i, K_UNIT], U_LIQUIDATION])
-                _pay(t, rows[i, K_UNIT], keeper, value_atoms(t, market, lots, price), plan, i)
+                _pay(t, rows[i, K_UNIT], market, keeper, value_atoms(t, market, lots, price), plan, i)
                 progress[Y_TAKEN] += lots
             progress[Y_KEEPER] += 1
         release_flat_pocket(t, account, market, t.units[rows[i, K_UNIT], U_LIQUIDATION])
@@ -97,7 +96,7 @@ def _lots_accepted(t: Tables, keeper: int, account: int, market: int, lots: int,
 
 
 @kernel
-def _pay(t: Tables, unit: int, keeper: int, value: int, plan: Table, i: int) -> None:
+def _pay(t: Tables, unit: int, market: int, keeper: int, value: int, plan: Table, i: int) -> None:
     """Pay bonus and fee out of the liquidated unit; the fund gets no more than what equity is left (R-W30, R-W31)."""
     cause = t.units[unit, U_LIQUIDATION]
     bonus = ppm_down(value, plan[i, Q_BONUS_PPM])
@@ -106,4 +105,4 @@ def _pay(t: Tables, unit: int, keeper: int, value: int, plan: Table, i: int) -> 
     fee = min(ppm_down(value, plan[i, Q_FUND_PPM]), max(0, equity_atoms(t, unit)))
     assert fee >= 0
     if fee > 0:
-        post(t, unit, t.venue[V_ACCOUNTS] + FUND, fee, LIQUIDATION_FEE, cause)
+        post(t, unit, fund_of(t, market), fee, LIQUIDATION_FEE, cause)

@@ -16,6 +16,7 @@ from .tables import (
     V_ACCOUNTS,
     V_JOURNAL,
     V_TOUCHED_COUNT,
+    V_TRADER_UNITS_END,
     VENUE_UNITS,
     Tables,
 )
@@ -35,7 +36,7 @@ def touch(t: Tables, unit: int) -> None:
     """Note that a unit traded or moved money, so that its health is looked at (R-A8, R-W2)."""
     units = t.units
     traders = t.venue[V_ACCOUNTS]
-    if traders <= unit < traders + VENUE_UNITS:
+    if traders <= unit < traders + VENUE_UNITS or unit >= t.venue[V_TRADER_UNITS_END]:
         return  # the fund and the venue's own pots are never liquidated by rank and file rules
     flags = units[unit, U_FLAGS]
     if flags & (FLAG_TOUCHED | FLAG_LOOKED) == 0:
@@ -70,5 +71,6 @@ def post(t: Tables, debit: int, credit: int, amount_atoms: int, code: int, cause
     bad_debt = venue[V_ACCOUNTS] + BAD_DEBT
     touch(t, debit)
     touch(t, credit)
-    if venue[V_JOURNAL] or debit == fund or credit == fund or debit == bad_debt or code == SOCIALISED:
+    own_fund = max(debit, credit) >= venue[V_TRADER_UNITS_END]
+    if venue[V_JOURNAL] or debit == fund or credit == fund or own_fund or debit == bad_debt or code == SOCIALISED:
         record(t, POST, NONE, debit, credit, 0, 0, amount_atoms, cause, code)

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .events import Code, has_room
+from .funds import fund_at, fund_count, fund_of
 from .kernel import kernel
 from .ledger import balance_atoms, post
-from .margin import open_positions
+from .margin import market_of, open_positions
 from .payers import (
     SHARE_ATOMS,
     SHARE_COLUMNS,
@@ -27,7 +28,7 @@ from .payers import (
 from .tables import (
     BAD_DEBT,
     FLAG_OWING,
-    FUND,
+    NONE,
     U_FLAGS,
     V_ACCOUNTS,
     V_CARRIED_ATOMS,
@@ -73,7 +74,7 @@ def _deficits(venue: Venue) -> Integers:
     # A cross unit has market NONE and so stands before its pockets (R-L1).
     owing = owing[np.lexsort((owing[:, SHARE_MARKET], owing[:, SHARE_KEY]))]
     venue.for_each(cover_deficits, np.ascontiguousarray(owing[:, SHARE_UNIT]))
-    owed = np.zeros((len(owing) + 1, 2), dtype=np.int64)
+    owed = np.zeros((len(owing) + int(fund_count(t)), 2), dtype=np.int64)
     return owed[: still_owed(t, owing, owed)]
 
 
@@ -115,10 +116,21 @@ def _collect_from_payers(venue: Venue, owed: Integers) -> None:
 @kernel
 def is_settled(t: Tables) -> bool:
     """Say whether nothing is owed: no flat unit was found below zero, and the fund is not flat below its floor."""
-    fund = t.venue[V_ACCOUNTS] + FUND
     if t.venue[V_OWING_COUNT] > 0:
         return False
-    return balance_atoms(t, fund) >= t.venue[V_FUND_FLOOR_ATOMS] or open_positions(t, fund) > 0
+    settled = True
+    for number in range(fund_count(t)):
+        settled = settled and not _is_short(t, fund_at(t, number))
+    return settled
+
+
+@kernel
+def _is_short(t: Tables, fund: int) -> bool:
+    """Say whether a fund is flat and below its floor; the row of a market without a fund of its own never is."""
+    if balance_atoms(t, fund) >= t.venue[V_FUND_FLOOR_ATOMS] or open_positions(t, fund) > 0:
+        return False
+    market = market_of(t, fund)
+    return market == NONE or fund_of(t, market) == fund
 
 
 @kernel
@@ -138,19 +150,20 @@ def take_owing(t: Tables, rows: Table) -> int:
 
 @kernel
 def still_owed(t: Tables, owing: Table, owed: Table) -> int:
-    """Write unit and deficit of those still below zero into `owed`, last the fund, flat and below its floor (R-L1)."""
+    """Write unit and deficit of those still below zero into `owed`, last the flat funds below their floor (R-L1)."""
     count = 0
     for i in range(owing.shape[0]):
         if balance_atoms(t, owing[i, SHARE_UNIT]) < 0:
             owed[count, SHARE_UNIT] = owing[i, SHARE_UNIT]
             owed[count, SHARE_ATOMS] = -balance_atoms(t, owing[i, SHARE_UNIT])
             count += 1
-    fund, floor = t.venue[V_ACCOUNTS] + FUND, t.venue[V_FUND_FLOOR_ATOMS]
-    if balance_atoms(t, fund) < floor and open_positions(t, fund) == 0:
-        owed[count, SHARE_UNIT] = fund
-        owed[count, SHARE_ATOMS] = floor - balance_atoms(t, fund)
-        count += 1
-    assert count <= owing.shape[0] + 1
+    for number in range(fund_count(t)):
+        fund = fund_at(t, number)
+        if _is_short(t, fund):
+            owed[count, SHARE_UNIT] = fund
+            owed[count, SHARE_ATOMS] = t.venue[V_FUND_FLOOR_ATOMS] - balance_atoms(t, fund)
+            count += 1
+    assert count <= owed.shape[0]
     return count
 
 

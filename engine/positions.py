@@ -17,6 +17,7 @@ from .tables import (
     SETTLEMENT,
     V_ACCOUNTS,
     V_LIQUIDATION_PPM,
+    V_LIQUIDATION_SHARE_PPM,
     V_LOTS_MAX,
     V_MARKETS,
     V_ROUND_FEE_UP,
@@ -71,6 +72,7 @@ def settle_value(
     positions, markets, venue = t.positions, t.markets, t.venue
     row = account * venue[V_MARKETS] + market
     unit = unit_of(t, account, market)
+    pocketed = unit != account and account < venue[V_ACCOUNTS]
     held = positions[row, P_LOTS]
     closing = min(abs(lots), abs(held)) if held * lots < 0 else 0
     opening = abs(lots) - closing
@@ -81,7 +83,7 @@ def settle_value(
     closed_value = share_of_value(t, market, closing, abs(lots), price_ticks, value)
     fee = fee_atoms(t, account, value, fee_ppm)
     before = balance_atoms(t, unit)
-    if unit != account and closing == 0:
+    if pocketed and closing == 0:
         _move_margin_in(t, account, market, unit, opening, abs(after), price_ticks, max(0, fee), cause)
     cost = positions[row, P_COST_ATOMS]
     removed = 0
@@ -101,7 +103,7 @@ def settle_value(
     touch(t, unit)
     _post_signed(t, venue[V_ACCOUNTS] + SETTLEMENT, unit, realised, REALISED, cause)
     _post_signed(t, unit, venue[V_ACCOUNTS] + FEES, fee, FEE, cause)
-    if unit != account and closing > 0 and not liquidating:
+    if pocketed and closing > 0 and not liquidating:
         _release_margin(t, account, unit, before, realised, closing, abs(held), cause)
         if opening > 0:
             debt = max(0, -balance_atoms(t, unit))
@@ -142,12 +144,13 @@ def _post_signed(t: Tables, source: int, target: int, amount: int, code: int, ca
 
 @kernel
 def charge_liquidation_fee(t: Tables, account: int, market: int, value: int, cause: int) -> int:
-    """Pay the liquidation fee of a forced fill to the fund, out of what equity is left, and return it (R-W7)."""
-    fund = t.venue[V_ACCOUNTS] + FUND
+    """Pay the liquidation fee of a forced fill to the market's fund, out of what equity is left; return it (R-W7)."""
     unit = unit_of(t, account, market)
     fee = min(fee_atoms(t, account, value, t.venue[V_LIQUIDATION_PPM]), max(0, equity_atoms(t, unit)))
     if fee > 0:
-        post(t, unit, fund, fee, LIQUIDATION_FEE, cause)
+        share = ppm_down(fee, t.venue[V_LIQUIDATION_SHARE_PPM])
+        _post_signed(t, unit, unit_of(t, t.venue[V_ACCOUNTS] + FUND, market), share, LIQUIDATION_FEE, cause)
+        _post_signed(t, unit, t.venue[V_ACCOUNTS] + FEES, fee - share, LIQUIDATION_FEE, cause)
     return max(0, fee)
 
 
@@ -156,6 +159,8 @@ def release_flat_pocket(t: Tables, account: int, market: int, cause: int) -> Non
     """Give what is left in the pocket of a closed position back to the cross unit (R-M7)."""
     unit = unit_of(t, account, market)
     left = balance_atoms(t, unit)
+    if account >= t.venue[V_ACCOUNTS]:
+        return  # a fund keeps what it has
     if unit != account and t.positions[account * t.venue[V_MARKETS] + market, P_LOTS] == 0 and left > 0:
         post(t, unit, account, left, MARGIN_OUT, cause)
 

@@ -15,6 +15,7 @@ from .contract import CONTRACT_SWITCHES, fill_contract
 from .drawdown import WATCH_SWITCHES, peak_rows
 from .events import EVENT_COLUMNS, EVENTS_PER_MATCH
 from .formulas import MARK_COMPONENTS
+from .funds import FUND_SWITCHES, fill_funds
 from .halts import HALT_SWITCHES, fill_halts, memory_s
 from .liquidating import LIQUIDATION_SWITCHES, fill_liquidation, fill_window, window_seconds
 from .matching_columns import MATCHING_SWITCHES, fill_matching, holds_auctions, lead_keys
@@ -114,6 +115,7 @@ from .tables import (
     V_SESSION,
     V_TAKER,
     V_TAKER_PPM,
+    V_TRADER_UNITS_END,
     V_WAREHOUSE_LEVERAGE,
     VENUE_COLUMNS,
     VENUE_UNITS,
@@ -129,7 +131,7 @@ RULE_SWITCHES = [
     V_LEFTOVER, V_SEIZE_MARGIN, V_WAREHOUSE_LEVERAGE, V_ADL_TRIGGER, V_ADL_RANK, V_ADL_PRICE, V_ADL_CANCELS,
     V_ADL_SPREAD, V_ADL_AT_TURN,
     V_MARK_FIRST, V_MARK_SECOND, V_MARK_THIRD, V_COLLAR_PPM, *TERM_SWITCHES, *WATCH_SWITCHES,
-    *CONTRACT_SWITCHES, V_SESSION, *MATCHING_SWITCHES, *LIQUIDATION_SWITCHES, *HALT_SWITCHES,
+    *CONTRACT_SWITCHES, V_SESSION, *MATCHING_SWITCHES, *LIQUIDATION_SWITCHES, *HALT_SWITCHES, *FUND_SWITCHES,
     *PRICE_SWITCHES,
 ]  # fmt: skip
 RULE_TABLES = ("leads",)  # likewise
@@ -155,11 +157,12 @@ def allocate(
     _check_limits(rules, markets, keys, first_index_ticks, orders_max)
     traders, count = len(keys), len(markets)
     price_max = max(market.price_max_ticks for market in markets)
-    pocket_rows = traders * count if rules.margin.isolated_allowed else 0
+    own_funds = rules.insurance.market_funds is not None
+    pocket_rows = traders * count if rules.margin.isolated_allowed or own_funds else 0
     tiers = [rules.margin.table(market.symbol) for market in markets]
     events_max = max(EVENTS_MIN, 4 * (rules.contract.orders_per_account_max + EVENTS_PER_MATCH))
-    unit_rows = traders + VENUE_UNITS + pocket_rows
     ladders = 2 * count if holds_auctions(rules) else count
+    unit_rows = traders + VENUE_UNITS + pocket_rows + count * own_funds
 
     t = Tables(
         venue=table(VENUE_COLUMNS),
@@ -187,6 +190,7 @@ def allocate(
         peaks=table(PEAK_WATCHES, peak_rows(rules), PEAK_COLUMNS),
     )
     _fill_venue(t.venue, rules, traders, count, NONE if pocket_rows == 0 else traders + VENUE_UNITS, journal)
+    t.venue[V_TRADER_UNITS_END] = traders + VENUE_UNITS + pocket_rows
     t.venue[V_EVENTS_MAX] = events_max
     t.venue[V_FREE_ORDERS] = orders_max + 1
     t.units[:, U_SINCE_STEP] = NONE
@@ -195,6 +199,7 @@ def allocate(
     t.accounts[:traders, A_KEY] = keys
     t.accounts[traders, A_KEY] = np.iinfo(np.int64).max
     t.positions[: traders * count, P_ISOLATED] = int(rules.margin.mode == "isolated")
+    fill_funds(t, rules, [market.symbol for market in markets])
     t.triggers.fill(NONE)
     t.levels[:, :, L_HEAD] = NONE
     t.levels[:, :, L_TAIL] = NONE

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .bankruptcy import bankruptcy_quote_atoms
 from .events import Code
 from .formulas_liquidation import surplus_atoms
+from .funds import fund_of, fund_room_atoms
 from .kernel import kernel
 from .ledger import balance_atoms, post
 from .margin import unit_of
@@ -18,7 +19,6 @@ from .tables import (
     V_SURPLUS_UNIT,
     Tables,
 )
-from .transfer import fund_room_atoms
 
 SURPLUS = int(Code.SURPLUS)
 DEFICIT = int(Code.DEFICIT)
@@ -39,19 +39,19 @@ def settle_surplus(t: Tables, account: int, market: int, proceeds: int, value: i
     proceeds: what the account got, signed, after fees; value: of the fill; due: from `due_atoms`.
     """
     venue = t.venue
-    fund = venue[V_ACCOUNTS] + FUND
-    if venue[V_SURPLUS] == 0 or account == fund:
+    if venue[V_SURPLUS] == 0 or account == venue[V_ACCOUNTS] + FUND:
         return
+    fund = fund_of(t, market)
     unit = unit_of(t, account, market)
     gain = proceeds - due
-    receiver = venue[V_SURPLUS_UNIT]
+    receiver = fund if venue[V_SURPLUS_UNIT] == venue[V_ACCOUNTS] + FUND else venue[V_SURPLUS_UNIT]
     if gain > 0 and receiver != unit:
         taken = surplus_atoms(gain, value, venue[V_SURPLUS_PPM])
         assert 0 <= taken <= gain
         if taken > 0:
             post(t, unit, receiver, taken, SURPLUS, cause)
     elif gain < 0 and venue[V_SURPLUS_COVERS]:
-        paid = min(-gain, fund_room_atoms(t))
+        paid = min(-gain, fund_room_atoms(t, fund))
         if venue[V_FUND_CAP_ATOMS] > 0:
             paid = min(paid, venue[V_FUND_CAP_ATOMS])
         if paid > 0:

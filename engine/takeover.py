@@ -11,6 +11,7 @@ from .contract import bankruptcy_ticks, value_atoms, worth_atoms
 from .distress import is_distressed
 from .drawdown import is_down
 from .events import Code, Event, has_room
+from .funds import fund_of
 from .kernel import kernel
 from .ledger import balance_atoms, post
 from .margin import (
@@ -161,7 +162,7 @@ def _hand_over(t: Tables, unit: int, to_backstop: bool, backstops: Table, prices
                 return ASK
             if taker != NONE:
                 transfer(t, TAKEOVER, account, taker, market, lots, prices[market], cause)
-                progress[W_TAKER] = taker
+                progress[W_TAKER] = unit_of(t, taker, market) if taker == venue[V_ACCOUNTS] + FUND else taker
         progress[W_MARKET] += 1
     if not has_room(t):
         return FULL
@@ -225,7 +226,7 @@ def _fund_for(t: Tables, market: int, lots: int, price_ticks: int, progress: Tab
         return NONE
     if venue[V_TAKES_ALL]:
         return fund
-    loss, equity = _loss_atoms(t, market, lots, price_ticks), equity_atoms(t, fund)
+    loss, equity = _loss_atoms(t, market, lots, price_ticks), equity_atoms(t, fund_of(t, market))
     warehouse = _warehouse_atoms(t, fund, market, lots)
     leverage = venue[V_WAREHOUSE_LEVERAGE]
     if leverage != NONE:
@@ -243,9 +244,11 @@ def _fund_for(t: Tables, market: int, lots: int, price_ticks: int, progress: Tab
 
 @kernel
 def _warehouse_atoms(t: Tables, fund: int, market: int, lots: int) -> int:
-    """Return the value at mark of the fund's positions with `lots` more in a market."""
+    """Return the value at mark of the positions of a market's fund with `lots` more in the market."""
     total = 0
     for other in range(t.venue[V_MARKETS]):
+        if not in_unit(t, fund_of(t, market), fund, other):
+            continue
         held = t.positions[fund * t.venue[V_MARKETS] + other, P_LOTS] + (lots if other == market else 0)
         total += value_atoms(t, other, abs(held), t.markets[other, M_MARK_TICKS])
     assert total >= 0

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from .contract import value_atoms
 from .events import Code, Event, has_room, record
+from .funds import fund_for, fund_room_atoms
 from .kernel import kernel
 from .ledger import balance_atoms, post
 from .margin import open_positions
 from .pockets import pay_from_general
 from .positions import settle_value
 from .tables import (
-    FUND,
     M_MARK_TICKS,
     P_LOTS,
     U_LIQUIDATION,
-    V_ACCOUNTS,
     V_FUND_CAP_ATOMS,
     V_FUND_FLOOR_ATOMS,
     V_MARKETS,
@@ -55,12 +54,6 @@ def transfer_value(
 
 
 @kernel
-def fund_room_atoms(t: Tables) -> int:
-    """Return what the fund may pay before it reaches its floor."""
-    return max(0, balance_atoms(t, t.venue[V_ACCOUNTS] + FUND) - t.venue[V_FUND_FLOOR_ATOMS])
-
-
-@kernel
 def cover_deficits(t: Tables, units: Table, start: int) -> int:
     """Let the fund pay the deficits of flat units as far as it may (R-W8); return the next, below n if events are full.
 
@@ -76,10 +69,11 @@ def cover_deficits(t: Tables, units: Table, start: int) -> int:
             continue
         pay_from_general(t, unit, t.units[unit, U_LIQUIDATION])
         deficit = -balance_atoms(t, unit)
-        amount = min(deficit, fund_room_atoms(t))
+        fund = fund_for(t, unit)
+        amount = min(deficit, fund_room_atoms(t, fund))
         if t.venue[V_FUND_CAP_ATOMS] > 0:
             amount = min(amount, t.venue[V_FUND_CAP_ATOMS])
         if amount > 0:
-            post(t, t.venue[V_ACCOUNTS] + FUND, unit, amount, DEFICIT, t.units[unit, U_LIQUIDATION])
-            assert balance_atoms(t, unit) <= 0 <= fund_room_atoms(t)
+            post(t, fund, unit, amount, DEFICIT, t.units[unit, U_LIQUIDATION])
+            assert balance_atoms(t, unit) <= 0 <= balance_atoms(t, fund) - t.venue[V_FUND_FLOOR_ATOMS]
     return units.shape[0]

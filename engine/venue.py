@@ -13,11 +13,11 @@ from .adl_terms import spare
 from .commands import COMMAND_COLUMNS
 from .distress import look
 from .drawdown import note_balances, open_watches
-from .events import Code, Event, has_room, record
+from .events import Event, has_room, record
 from .execution import execute
 from .funding import sample
+from .funds import contribute, endow, every_fund
 from .halts import Interruptions
-from .ledger import post
 from .liquidating import fill_vault
 from .marks import renew_marks
 from .premium import pay_if_due, sample_premiums
@@ -39,9 +39,9 @@ from .tables import (
     O_MARKET,
     O_SEQUENCE,
     OPEN,
-    OUTSIDE,
     V_ACCOUNTS,
     V_EVENT_COUNT,
+    V_FEE_SHARE_PPM,
     V_FORCING,
     V_FUNDING_STEPS,
     V_LISTED_COUNT,
@@ -78,7 +78,7 @@ class Venue:
 
     `tables` is the state and may be read by anybody; only the engine writes it. Events go to the sink, or are kept
     until `drain_events`. With `check` every law is asserted after every step. `lap` is called with the name of each
-    phase of a step at its end.
+    phase of a step at its end. `fund_units` are the rows of the insurance funds in `units`, the shared one first.
     """
 
     def __init__(
@@ -118,10 +118,8 @@ class Venue:
         self.tables.venue[V_FUNDING_STEPS] = 0 if funding is None else self.steps(funding.interval_s)
         self._sources = source_count(rules)
         self.prices = Prices(self)
-        if rules.insurance.initial_quote > 0:
-            traders = len(keys)
-            start = rules.insurance.initial_quote * 1_000_000
-            post(self.tables, traders + OUTSIDE, traders + FUND, start, int(Code.DEPOSIT), 0)
+        endow(self.tables, rules)
+        self.fund_units = tuple(every_fund(self.tables))
         self.interruptions = Interruptions(self) if rules.halts.active else None
         open_watches(self.tables, rules, self.steps)
         spare(self.tables, self.backstops)
@@ -182,6 +180,8 @@ class Venue:
         lap("mark")
         if self.interruptions is not None:
             self.interruptions.watch_debts()
+        if t.venue[V_FEE_SHARE_PPM]:
+            self.for_each(contribute, np.zeros(1, dtype=np.int64))
         rounds = waterfall.run(self)
         lap("liquidation rounds")
         losses.share(self)

@@ -86,10 +86,10 @@ def run(venue: Venue) -> Rounds:
     while True:
         venue.look()
         drawdown.look_at_watches(t)
-        due, fund_due = due_units(venue), adl_terms.fund_is_due(t)
-        if len(acted) == rounds_max or (len(due) == 0 and not fund_due):
+        due, funds_due = due_units(venue), [fund for fund in venue.fund_units if adl_terms.fund_is_due(t, fund)]
+        if len(acted) == rounds_max or (len(due) == 0 and not funds_due):
             break
-        units = np.append(due[:, S_UNIT], np.full(int(fund_due), venue.fund_unit))
+        units = np.append(due[:, S_UNIT], np.array(funds_due, dtype=np.int64))
         before = np.zeros((len(units), len(venue.markets)), dtype=np.int64)
         rounds.lots_of(t, units, before)
         used = _Round(venue, due, orders_left).play()

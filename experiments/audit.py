@@ -76,7 +76,7 @@ def _chunks(path: Path) -> Iterator[tuple[int, dict[str, NDArray[np.int64]]]]:
 
 def _terms(run: RunFolder, balances: pd.DataFrame) -> Terms:
     rules: dict[str, Any] = run.manifest["rules"]
-    fund = balances.loc[balances["owner"] == "FUND", "row"]
+    fund = balances.loc[(balances["owner"] == "FUND") & (balances["market"] < 0), "row"]
     if len(fund) != 1:
         raise UserError(f"{run.path}/balances.parquet has no row for the FUND: it is not the table of a run.")
     return Terms(
@@ -88,7 +88,16 @@ def _terms(run: RunFolder, balances: pd.DataFrame) -> Terms:
         taker_ppm=int(rules["charges"]["taker_ppm"]),
         maker_ppm=int(rules["charges"]["maker_ppm"]),
         fee_up=rules["rounding"]["fee"] == "up",
+        own_funds=_own_funds(rules, [market["symbol"] for market in run.manifest["markets"]]),
     )
+
+
+def _own_funds(rules: dict[str, Any], symbols: list[str]) -> frozenset[int]:
+    """Return the markets that have an insurance fund of their own (R-W57)."""
+    own = rules["insurance"].get("market_funds")
+    if own is None:
+        return frozenset()
+    return frozenset(market for market, symbol in enumerate(symbols) if not own["only"] or symbol in own["only"])
 
 
 def _check_end(run: RunFolder, chain: Chain, replay: Replay) -> list[Finding]:

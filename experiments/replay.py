@@ -46,6 +46,8 @@ class Terms(NamedTuple):
     taker_ppm: int
     maker_ppm: int
     fee_up: bool
+    own_funds: frozenset[int] = frozenset()
+    """Markets that have an insurance fund of their own."""
 
 
 class Chain:
@@ -118,8 +120,10 @@ class Replay:
 
     def unit_of(self, account: int, market: int) -> int:
         """Return the row of the unit that margins an account's position: the cross unit or the pocket."""
-        isolated = self._switched.get((account, market), self.terms.isolated_at_start)
-        if not isolated or not self.terms.pockets or account == self.terms.accounts:
+        isolated = self._switched.get((account, market), self.terms.isolated_at_start) and self.terms.pockets
+        if account == self.terms.accounts:
+            isolated = market in self.terms.own_funds
+        if not isolated:
             return account
         return self.terms.accounts + VENUE_UNITS + account * self._markets + market
 
@@ -163,7 +167,8 @@ class Replay:
             self._switched[account, market] = amount == 1
 
     def _post(self, debit: int, credit: int, amount_atoms: int, code: int) -> None:
-        units = self.terms.accounts + VENUE_UNITS + (self.terms.accounts * self._markets if self.terms.pockets else 0)
+        rows = (self.terms.accounts + bool(self.terms.own_funds)) if self.terms.pockets else 0
+        units = self.terms.accounts + VENUE_UNITS + rows * self._markets
         if amount_atoms <= 0:
             self._find(f"a posting of {amount_atoms:,} atoms; it must move a positive amount")
         if debit == credit or not (0 <= debit < units and 0 <= credit < units):

@@ -35,6 +35,7 @@ CODE_NAMES = {
     "DEFICIT": "deficits covered",
     "SOCIALISED": "socialised loss",
     "BAD_DEBT": "bad debt",
+    "CONTRIBUTION": "share of trading fees",
 }
 
 

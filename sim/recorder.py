@@ -286,7 +286,8 @@ class Recorder:
         pockets_at = traders + len(VENUE_UNIT_NAMES)
         pocket = rows - pockets_at
         owners = [str(row) for row in range(traders)] + list(VENUE_UNIT_NAMES)
-        owners += [str(row // markets) for row in range(len(rows) - pockets_at)]
+        accounts = [str(row) for row in range(traders)] + ["FUND"]
+        owners += [accounts[row // markets] for row in range(len(rows) - pockets_at)]
         market = np.where(rows >= pockets_at, pocket % markets, NONE)
         units = (rows, owners, market, t.units[:, U_DEBITS_ATOMS], t.units[:, U_CREDITS_ATOMS])
         self.writers["balances"].append(dict(zip(BALANCE_COLUMNS, units, strict=True)))
@@ -335,7 +336,8 @@ class Recorder:
         still open; a gain makes it negative. The backstops' part is their loss, if they have one.
         """
         fund = self.venue.fund_unit
-        open_loss = self._balance_atoms(fund) - int(equity_atoms(self.tables, fund))
+        funds = self.venue.fund_units
+        open_loss = sum(self._balance_atoms(unit) - int(equity_atoms(self.tables, unit)) for unit in funds)
         brought = int(self.tally.backstops_brought_atoms[0])
         left = sum(int(account_equity_atoms(self.tables, account)) for account in self.owners.backstops)
         return {

@@ -101,6 +101,8 @@ class EngineSide:
         if row < traders + tb.VENUE_UNITS:
             return VENUE_UNITS[row - traders]
         place = row - traders - tb.VENUE_UNITS
+        if place >= traders * len(self.venue.markets):
+            return f"FUND/{self.venue.markets[place - traders * len(self.venue.markets)].symbol}"
         return ("pocket", place // len(self.venue.markets), place % len(self.venue.markets))
 
     def observe(self) -> Observation:
@@ -138,7 +140,7 @@ class EngineSide:
                 if account != self.venue.fund_unit:
                     price = int(liquidation_ticks(self.venue.tables, account, m))
                     seen["liquidation price", account, m] = price
-            if position[tb.P_ISOLATED]:
+            if position[tb.P_ISOLATED] and account != self.venue.fund_unit:
                 seen["isolated", account, m] = True
             if position[tb.P_INITIAL_PPM]:
                 seen["own_ppm", account, m] = position[tb.P_INITIAL_PPM]

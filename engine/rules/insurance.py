@@ -11,6 +11,24 @@ from .disposal import Sale
 from .drawdown import Drawdown
 
 
+class MarketFunds(Rule):
+    """Funds of single markets beside the shared one (R-W57). Source: Bybit, isolated pools; dYdX v4."""
+
+    initial_quote: int = Field(ge=0, le=10**12)
+    """Balance of each of them at the start, in quote units."""
+    only: tuple[str, ...] = ()
+    """Symbols of the markets that have a fund of their own; empty: every market."""
+
+
+class Contribution(Rule):
+    """What the fund is given of the venue's fees (R-W58)."""
+
+    trading_fee_ppm: int = Field(ge=0, le=PPM)
+    """Share of what the venue earns in fees beside what is the fund's already."""
+    liquidation_fee_ppm: int = Field(default=PPM, ge=0, le=PPM)
+    """Share of liquidation fees; the venue keeps the rest."""
+
+
 class Insurance(Rule):
     """Insurance fund: start, floor, cap per event, warehouse and disposal (R-W5, R-W8, R-W11)."""
 
@@ -32,12 +50,22 @@ class Insurance(Rule):
     """Bounds of a disposal by the book; none bounds it by the fund's own bankruptcy price."""
     drawdown: Drawdown | None = None
     """While the fund is down so far, it takes no position over."""
+    market_funds: MarketFunds | None = None
+    """Funds of single markets; left out: one fund for all."""
+    contribution: Contribution | None = None
+    """Shares of fees for the fund; left out: all of the liquidation fees, none of the trading fees."""
 
     @model_validator(mode="after")
     def _starts_above_floor(self) -> Insurance:
         if self.initial_quote < self.floor_quote:
             raise ValueError(
                 f"initial_quote must be at least floor_quote (got {self.initial_quote} < {self.floor_quote})"
+            )
+        own = self.market_funds
+        if own is not None and own.initial_quote < self.floor_quote:
+            raise ValueError(
+                f"market_funds.initial_quote must be at least floor_quote, the floor of every fund "
+                f"(got {own.initial_quote} < {self.floor_quote})"
             )
         return self
 

@@ -16,6 +16,7 @@ from delever.engine.commands import Kind, batch
 from delever.engine.contract import bankruptcy_ticks
 from delever.engine.events import E_ACCOUNT, E_KIND, E_MARKET, E_OTHER, Event
 from delever.engine.formulas import entry_leverage, fund_accepts, pnl_margin
+from delever.engine.funds import fund_room_atoms
 from delever.engine.kernel import kernel
 from delever.engine.ledger import balance_atoms
 from delever.engine.margin import (
@@ -47,7 +48,7 @@ from delever.engine.tables import (
     U_LIQUIDATION,
     V_STEP,
 )
-from delever.engine.transfer import fund_room_atoms, transfer
+from delever.engine.transfer import transfer
 from delever.engine.venue import Venue
 from tests.reference import adl_ranks
 
@@ -82,14 +83,14 @@ def stage_from_scratch(venue: Venue, units: Commands) -> None:
     if rule.trigger == "none":
         return
     for unit in [*units.tolist(), venue.fund_unit]:
-        equity = int(equity_atoms(t, unit))
+        equity, room = int(equity_atoms(t, unit)), fund_room_atoms(t, venue.fund_unit)
         if unit == venue.fund_unit:
             equity -= venue.rules.insurance.floor_atoms
             due = equity < 0
         elif rule.trigger == "equity_below_zero":
             due = equity < 0
         else:
-            due = bool(t.units[unit, U_FLAGS] & FLAG_REFUSED) or (equity < 0 and -equity > fund_room_atoms(t))
+            due = bool(t.units[unit, U_FLAGS] & FLAG_REFUSED) or (equity < 0 and -equity > room)
         if open_positions(t, unit) and due:
             close_unit(venue, unit, equity)
 

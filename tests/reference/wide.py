@@ -31,6 +31,7 @@ WIDENINGS: list[Callable[[Random, Rules], None]] = [
     wide_contract.widen_contract,
     wide_fund.fund_watches,
     wide_fund.adl_terms,
+    wide_fund.funds,
     wide_pockets.pockets,
     wide_sharing.loss_sharing,
     wide_ranks.draw_rank,
@@ -44,7 +45,11 @@ WIDENINGS: list[Callable[[Random, Rules], None]] = [
     wide_prices.marks,
     wide_prices.funding,
 ]
-NARROWINGS: list[Callable[[Rules], None]] = [wide_liquidation.without_liquidation_terms, wide_halts.narrow_halts]
+NARROWINGS: list[Callable[[Rules], None]] = [
+    wide_fund.without_funds,
+    wide_liquidation.without_liquidation_terms,
+    wide_halts.narrow_halts,
+]
 
 
 def wide_rules(seed: int) -> Rules:

@@ -39,3 +39,21 @@ def adl_terms(rng: Random, rules: dict[str, Any]) -> None:
             "hedged_ppm": rng.choice([None, None, 0, 300_000]),
             "spare_backstops": rng.random() < 0.3,
         }
+
+
+def funds(rng: Random, rules: dict[str, Any]) -> None:
+    """Draw funds of single markets, and what the shared one is given of the fees."""
+    insurance = rules["insurance"]
+    if rng.random() < 0.6:
+        return  # the reference venue does not know these: let it be compared in most worlds
+    if rng.random() < 0.8:
+        start = insurance["floor_quote"] + rng.choice([0, 1, 100, 100_000])
+        insurance["market_funds"] = {"initial_quote": start, "only": rng.choice([[], ["M0"], ["M1", "M2"], ["none"]])}
+    if rng.random() < 0.6:
+        share = rng.choice([0, 1, 300_000, PPM])
+        insurance["contribution"] = {"trading_fee_ppm": share, "liquidation_fee_ppm": rng.choice([0, 500_000, PPM])}
+
+
+def without_funds(rules: dict[str, Any]) -> None:
+    """Take out what the reference venue does not know: it has one fund, which gets all liquidation fees."""
+    rules["insurance"] |= {"market_funds": None, "contribution": None}
