@@ -141,7 +141,8 @@ def plan_lots(t: Tables, numbers: Table, rows: Table, plan: Table) -> None:
         elif kind == COVER:
             need = position_need_atoms(t, rows, i)
             fees = ppm_up(value, plan[i, Q_BONUS_PPM] + plan[i, Q_FUND_PPM])
-            lots = cover_lots(held, left, need, fees) if left > 0 or closed == 0 else 0
+            at_level = plan[i, Q_SHORTAGE_ATOMS] == 0 and closed == 0
+            lots = cover_lots(held, left, need, fees) if left > 0 or at_level else 0
             left = max(0, left - muldiv_down(max(0, need - fees), lots, held))
             closed += lots
         elif kind == LADDER:

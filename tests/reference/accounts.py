@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import margin
+from . import margin, surplus
 from .state import FUND, State, clamp, ppm_down, ppm_up, sign
 
 
@@ -21,6 +21,7 @@ def settle(state: State, owner: Any, market: int, lots: int, price: int, charge:
     opening = abs(lots) - closing
     pocket_before = state.balances[unit]
 
+    due = surplus.due_of(state, unit, market, lots) if charge == "forced" else 0
     removed = sign(position.cost) * (abs(position.cost) * closing // before) if closing else 0
     # What opens is worth the whole less what closes, so that both sides of a fill book one total (R-U5).
     out = state.worth(market, sign(position.lots) * closing, price)
@@ -35,7 +36,8 @@ def settle(state: State, owner: Any, market: int, lots: int, price: int, charge:
         margin_in(state, unit, market, opening, price, max(0, fee))
     state.transfer(unit, "SETTLEMENT", realised, "REALISED")
     if charge == "forced":
-        pay_liquidation_fee(state, unit, market, lots, price)
+        charged = pay_liquidation_fee(state, unit, market, lots, price)
+        surplus.settle_surplus(state, unit, market, lots, price, charged, due)
     else:
         state.transfer(unit, "FEES", -fee, "FEE")
     if pocket and closing > 0:
@@ -55,14 +57,16 @@ def trading_fee(state: State, owner: Any, market: int, lots: int, price: int, ch
     return ppm_up(value, rate) if state.rules["rounding"]["fee"] == "up" else ppm_down(value, rate)
 
 
-def pay_liquidation_fee(state: State, unit: Any, market: int, lots: int, price: int) -> None:
-    """Post the fee of a forced fill to the fund, out of what margin is left (R-W7)."""
+def pay_liquidation_fee(state: State, unit: Any, market: int, lots: int, price: int) -> int:
+    """Post the fee of a forced fill to the fund, out of what margin is left, and return it (R-W7)."""
     if unit == FUND:
-        return
+        return 0
     rate = state.rules["charges"]["liquidation_ppm"]
     value = state.value(market, abs(lots), price)
     fee = ppm_up(value, rate) if state.rules["rounding"]["fee"] == "up" else ppm_down(value, rate)
-    state.post(unit, FUND, min(fee, max(0, margin.equity(state, unit))), "LIQUIDATION_FEE")
+    fee = min(fee, max(0, margin.equity(state, unit)))
+    state.post(unit, FUND, fee, "LIQUIDATION_FEE")
+    return fee
 
 
 def margin_in(state: State, unit: Any, market: int, opening: int, price: int, extra: int) -> None:

@@ -72,10 +72,10 @@ def maintenance(state: State, unit: Any) -> int:
 
 
 def under(state: State, equity_atoms: int, maintenance_atoms: int) -> bool:
-    """Say whether an equity is too small for a maintenance margin (R-W1)."""
-    if state.rules["liquidation"]["trigger"] == "below":
-        return equity_atoms < maintenance_atoms
-    return equity_atoms <= maintenance_atoms
+    """Say whether an equity is too small for a maintenance margin (R-W1, R-W28)."""
+    levels = state.rules["liquidation"].get("levels")
+    start = ppm_up(maintenance_atoms, levels["start_ppm"]) if levels else maintenance_atoms
+    return equity_atoms < start if state.rules["liquidation"]["trigger"] == "below" else equity_atoms <= start
 
 
 def is_distressed(state: State, unit: Any) -> bool:

@@ -66,7 +66,9 @@ def aim(state: State, pocket: Any) -> int:
     """Return the equity that search and release aim at (R-A41)."""
     maintenance = margin.maintenance(state, pocket)
     initial = levels(state, maintenance)[1]
-    return initial + 1 if margin.under(state, initial, maintenance) and initial == maintenance else initial
+    while margin.under(state, initial, maintenance):
+        initial += 1
+    return initial
 
 
 def pay(state: State, unit: Any) -> None:

@@ -135,6 +135,10 @@ class State:
     distressed: dict[Any, int] = field(default_factory=dict)
     liquidation_of: dict[Any, int] = field(default_factory=dict)
     partial_step: dict[Any, int] = field(default_factory=dict)
+    freed: dict[Any, int] = field(default_factory=dict)
+    """What a unit's shortage has fallen by since its liquidation began (R-W21)."""
+    closed: list[tuple[int, int, int]] = field(default_factory=list)
+    """Step, market and lots of what liquidations closed (R-W25)."""
     notices: set[Any] = field(default_factory=set)
     touched: set[Any] = field(default_factory=set)
     no_effect: set[Any] = field(default_factory=set)

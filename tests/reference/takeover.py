@@ -13,7 +13,10 @@ def take_over(state: State, unit: Any, by_backstop: bool) -> bool:
     """Offer all positions of a unit; return whether every one was taken."""
     owner = unit[1]
     held = state.held(unit)
+    terms = state.rules["liquidation"].get("takeover") or {"price": "bankruptcy"}
     prices = {m: margin.bankruptcy_price(state, unit, m) for m in held}
+    if terms["price"] == "mark":
+        prices = {m: state.mark[m] for m in held}
     taker = None
     refused = False
     for m in held:
@@ -68,6 +71,9 @@ def fund_accepts(state: State, market: int, lots: int, price: int) -> bool:
     if "insurance" in state.fund_down:
         state.events["fund_refused_in_drawdown"] += 1
         return False
+    terms = state.rules["liquidation"].get("takeover")
+    if terms and terms["unlimited"]:
+        return abs(state.position(FUND, market).lots + lots) <= int(state.rules["contract"]["lots_max"])
     loss = loss_at_mark(state, market, lots, price)
     cap = rule["cap_per_event_quote"] * ATOMS_PER_QUOTE
     room = margin.equity(state, FUND) - loss - state.floor()

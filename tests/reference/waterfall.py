@@ -6,7 +6,7 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import adl, allocation, auction, book, margin, marks, pockets, takeover, watch
+from . import adl, allocation, auction, book, keepers, margin, marks, pockets, takeover, terms, watch
 from .prices import is_guarded
 from .state import ATOMS_PER_QUOTE, FUND, PPM, State, ceil_div, clamp
 
@@ -37,6 +37,7 @@ class ForcedOrder:
     lots: int
     limit: int
     cause: int
+    fok: bool = False
 
 
 def look(state: State) -> None:
@@ -46,7 +47,7 @@ def look(state: State) -> None:
     for unit in state.trader_units():
         flat = not state.held(unit)
         equity, maintenance = margin.equity(state, unit), margin.maintenance(state, unit)
-        distressed = margin.is_distressed(state, unit)
+        distressed = terms.is_due(state, unit)
         if distressed and unit not in state.distressed:
             state.distressed[unit] = state.step
             state.events["distressed"] += 1
@@ -102,7 +103,11 @@ def run_rounds(state: State) -> None:
     look(state)
     if not state.rules["liquidation"]["act"]:
         return
-    for number in range(state.rules["liquidation"]["rounds_max"]):
+    most: int = state.rules["liquidation"]["rounds_max"]
+    step = state.rules["liquidation"].get("step") or {"kind": ""}
+    if step["kind"] == "slices":
+        most = min(most, step["rounds"] * state.dt_s)
+    for number in range(most):
         watch.look(state)
         due = due_units(state)
         if not due and not fund_is_due(state):
@@ -111,7 +116,7 @@ def run_rounds(state: State) -> None:
         state.events["later_round"] += number > 0
         run_round(state, due)
         look(state)
-    if due_units(state):
+    if due_units(state) and most == state.rules["liquidation"]["rounds_max"]:
         state.unfinished_cascades += 1
 
 
@@ -121,12 +126,10 @@ def run_round(state: State, due: list[Any]) -> None:
     now = plan(state, due)
     for unit in now.treated:
         begin_treatment(state, unit)
-    forced = [order for unit in now.treated for order in propose(state, unit, now)]
-    for order in forced:
-        send(state, order)
+    paced = close(state, now)
     waiting = {unit for unit in now.treated if auction.waits(state, unit)}
     if not now.direct:
-        takeover_stage(state, now, waiting)
+        takeover_stage(state, now, waiting | paced)
     fund_stage(state, now.treated)
     adl_stage(state, now, waiting)
     fund_stage(state, now.treated)
@@ -158,6 +161,10 @@ def plan(state: State, due: list[Any]) -> Round:
             now.treated.append(unit)
             continue
         held = state.held(unit)
+        if rule["stage"] == "keepers":
+            now.orders_for[unit] = held
+            now.treated.append(unit)
+            continue
         if rule["orders_per_step_max"] > 0:
             held = held[: rule["orders_per_step_max"] - state.forced_orders]
         if not held:
@@ -169,9 +176,38 @@ def plan(state: State, due: list[Any]) -> Round:
     return now
 
 
-def propose(state: State, unit: Any, now: Round) -> list[ForcedOrder]:
-    """Return the forced orders of a unit from its state at the start of the round (R-W4)."""
-    orders = []
+def close(state: State, now: Round) -> set[Any]:
+    """Close what the rule names of the treated units, in the book or with keepers; return who is paced (R-W34)."""
+    wanted = [unit for unit in now.orders_for if not terms.cured_by_cancelling(state, unit)]
+    plans = [plan for unit in wanted for plan in terms.plans_of(state, unit, propose(state, unit, now))]
+    lacks = {unit: terms.shortage(state, unit) for unit in wanted}
+    terms.cut_to_window(state, plans)
+    if state.rules["liquidation"]["stage"] == "keepers":
+        keepers.serve(state, plans)
+    else:
+        orders = [order_of(state, plan) for plan in plans if plan.lots > 0]
+        state.forced_orders += len(orders) - sum(len(markets) for markets in now.orders_for.values())
+        for order in orders:
+            send(state, order)
+    return terms.book_results(state, plans, lacks)
+
+
+def order_of(state: State, plan: terms.Plan) -> ForcedOrder:
+    """Return the order that closes what is planned of a position (R-W4)."""
+    side = -1 if plan.held > 0 else 1
+    limit = 1 if side < 0 else state.markets[plan.market].price_max - 1
+    if state.rules["liquidation"]["price"] == "bankruptcy":
+        limit = margin.bankruptcy_price(state, plan.unit, plan.market)
+    limit = terms.limit_of(state, plan, limit)
+    fok = terms.is_fok(state, plan)
+    state.events["forced_order"] += 1
+    state.events["partial_forced_order"] += plan.lots < abs(plan.held)
+    return ForcedOrder(plan.unit[1], plan.market, side, plan.lots, limit, state.liquidation_of[plan.unit], fok)
+
+
+def propose(state: State, unit: Any, now: Round) -> dict[int, int]:
+    """Return the lots to close of each position, by R-W4, from the unit's state at the start of the round."""
+    found = {}
     owner = unit[1]
     rule = state.rules["liquidation"]
     cooldown = state.steps(rule["cooldown_s"])
@@ -186,14 +222,8 @@ def propose(state: State, unit: Any, now: Round) -> list[ForcedOrder]:
             if not small and not cooling:
                 lots = ceil_div(lots * rule["share_ppm"], PPM)
                 state.partial_step[unit] = state.step
-        side = -1 if held > 0 else 1
-        limit = 1 if side < 0 else state.markets[m].price_max - 1
-        if rule["price"] == "bankruptcy":
-            limit = margin.bankruptcy_price(state, unit, m)
-        orders.append(ForcedOrder(owner, m, side, lots, limit, state.liquidation_of[unit]))
-        state.events["forced_order"] += 1
-        state.events["partial_forced_order"] += lots < abs(held)
-    return orders
+        found[m] = lots
+    return found
 
 
 def lots_to_target(state: State, unit: Any, market: int) -> int:
@@ -215,6 +245,7 @@ def begin_treatment(state: State, unit: Any) -> None:
     if unit not in state.liquidation_of:
         state.liquidation_id += 1
         state.liquidation_of[unit] = state.liquidation_id
+        state.freed[unit] = 0
         step, cause = state.forced_fill.get(state.held(unit)[0], (-2, 0))
         state.liquidations.append(
             {
@@ -225,8 +256,7 @@ def begin_treatment(state: State, unit: Any) -> None:
                 "parent": cause if step >= state.step - 1 else 0,
             }
         )
-    for m in state.markets_of(unit):
-        book.cancel_all(state, unit[1], m)
+    terms.cancel_orders(state, unit)
 
 
 def send(state: State, order: ForcedOrder) -> None:
@@ -234,6 +264,10 @@ def send(state: State, order: ForcedOrder) -> None:
     sequence = state.next_sequence()
     if state.auction[order.market]:
         auction.join_forced(state, order, sequence)
+        return
+    if order.fok and not can_be_filled(state, order):
+        state.events["killed"] += 1
+        state.refusals["NOT_FILLABLE"] += 1
         return
     allocation.match(
         state,
@@ -247,8 +281,14 @@ def send(state: State, order: ForcedOrder) -> None:
     )
 
 
+def can_be_filled(state: State, order: ForcedOrder) -> bool:
+    """Say whether a forced fill-or-kill order finds its lots; its own account's orders do not count (R-W22)."""
+    makers = [o for o in book.shown(state, order.market, -order.side) if o.account != order.owner and not o.reduce_only]
+    return sum(o.lots for o in makers if book.crosses(order.side, order.limit, o.price)) >= order.lots
+
+
 def takeover_stage(state: State, now: Round, waiting: set[Any]) -> None:
-    """Offer what is left of the treated units to the takers (R-W5), but of those that wait in an auction (R-H6)."""
+    """Offer what is left to the takers (R-W5), but not of units that are paced or wait in an auction (R-W34, R-H6)."""
     leftover = state.rules["liquidation"]["leftover"]
     for unit in now.treated:
         if unit in waiting:
@@ -316,5 +356,9 @@ def dispose(state: State) -> None:
         else:
             limit = min(mark * (PPM + reach) // PPM, bankrupt)
         limit = clamp(limit, 1, state.markets[m].price_max - 1)
+        if rule.get("sale"):
+            part, limit = terms.sale(state, m, rule, rule["sale"])
+            if part == 0:
+                continue
         state.events["disposal"] += 1
         send(state, ForcedOrder(FUND, m, -1 if lots > 0 else 1, part, limit, -1))

@@ -45,11 +45,7 @@ WIDENINGS: list[Callable[[Random, Rules], None]] = [
     wide_prices.marks,
     wide_prices.funding,
 ]
-NARROWINGS: list[Callable[[Rules], None]] = [
-    wide_fund.without_funds,
-    wide_liquidation.without_liquidation_terms,
-    wide_halts.narrow_halts,
-]
+NARROWINGS: list[Callable[[Rules], None]] = [wide_fund.without_funds, wide_halts.narrow_halts]
 
 
 def wide_rules(seed: int) -> Rules:

@@ -63,16 +63,6 @@ def fund_sale(rng: Random, rules: Rules) -> None:
     }
 
 
-def without_liquidation_terms(rules: Rules) -> None:
-    """Take out what the reference venue does not know."""
-    rule = rules["liquidation"]
-    for name in ("step", "rolling", "limit", "surplus", "keepers", "takeover", "levels", "cancel"):
-        rule.pop(name, None)
-    if rule["stage"] == "keepers":
-        rule["stage"] = "book"
-    rules["insurance"].pop("sale", None)
-
-
 def _steps(rng: Random) -> list[Rules]:
     ramp = {"initial_ppm": rng.choice([0, 100_000]), "duration_s": rng.choice([1, 20]), "dust_quote": 0}
     return [
