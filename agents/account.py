@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from delever.engine.contract import value_atoms
 from delever.engine.kernel import kernel
 from delever.engine.ledger import balance_atoms
 from delever.engine.margin import exposure_lots, maintenance_atoms, tier_of, unrealised_atoms
 from delever.engine.tables import (
     FLAG_NOTICE,
     M_MARK_TICKS,
-    M_MULTIPLIER_ATOMS,
     NONE,
     P_ASKS_LOTS,
     P_BIDS_LOTS,
@@ -39,7 +39,13 @@ def position_row(t: Tables, account: int, market: int) -> int:
 @kernel
 def lot_atoms(t: Tables, market: int) -> int:
     """Return the value of one lot at the mark."""
-    return t.markets[market, M_MULTIPLIER_ATOMS] * t.markets[market, M_MARK_TICKS]
+    return held_atoms(t, market, 1)
+
+
+@kernel
+def held_atoms(t: Tables, market: int, lots: int) -> int:
+    """Return the value of |lots| at the mark."""
+    return value_atoms(t, market, abs(lots), t.markets[market, M_MARK_TICKS])
 
 
 @kernel
@@ -76,7 +82,7 @@ def account_maintenance_atoms(t: Tables, account: int) -> int:
 @kernel
 def account_initial_atoms(t: Tables, account: int, market: int, lots: int) -> int:
     """Return the initial margin of |lots| in a market, rounded up whatever the venue does."""
-    value = abs(lots) * lot_atoms(t, market)
+    value = held_atoms(t, market, lots)
     own = t.positions[position_row(t, account, market), P_INITIAL_PPM]
     return ppm_up(value, max(own, t.tiers[tier_of(t, market, value), TIER_INITIAL_PPM]))
 
@@ -125,7 +131,7 @@ def largest_lots(t: Tables, account: int, market: int, leverage: float) -> int:
     margin_elsewhere = 0
     for other in range(t.venue[V_MARKETS]):
         if other != market:
-            value_elsewhere += abs(t.positions[position_row(t, account, other), P_LOTS]) * lot_atoms(t, other)
+            value_elsewhere += held_atoms(t, other, t.positions[position_row(t, account, other), P_LOTS])
             margin_elsewhere += account_initial_atoms(t, account, other, exposure_lots(t, account, other, 0, 0))
     equity = float(max(account_equity_atoms(t, account), 0))
     value = max(leverage * equity - value_elsewhere, 0.0)

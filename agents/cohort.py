@@ -109,7 +109,7 @@ class Cohort(mesa.Agent):
         raise NotImplementedError(f"{type(self).__name__} needs a method decide(self, view, wakers)")
 
     def initial_deposit_atoms(self) -> Ints:
-        """Return what each trader deposits at the start, int64 (n,), at least 1."""
+        """Return what each trader deposits at the start in atoms of the venue's money, int64 (n,), at least 1."""
         parameters = self.parameters
         median = parameters.wealth_quote_median
         if parameters.wealth_law == "equal":
@@ -121,7 +121,7 @@ class Cohort(mesa.Agent):
             rank = 2.0 * (1.0 - draws.uniform(self.seed, Stream.WEALTH, self.keys, 0))
             quote = median * exp(-log(rank) / parameters.wealth_tail)
         quote = np.minimum(quote, median * parameters.wealth_ratio_max)
-        return np.maximum(quote * ATOMS_PER_QUOTE, 1.0).astype(np.int64)
+        return np.maximum(quote * self.units_per_quote * ATOMS_PER_QUOTE, 1.0).astype(np.int64)
 
     def snapshot(self) -> Columns:
         """Return a copy of all state: every column, and `wakings`."""
@@ -171,8 +171,17 @@ class Cohort(mesa.Agent):
 
     @cached_property
     def numbers(self) -> Numbers:
-        """The single numbers of `parameters`, as kernels read them."""
-        return self.parameters.record()
+        """The single numbers of `parameters`, as kernels read them; amounts in the venue's units of account."""
+        record = self.parameters.record()
+        for name in record.dtype.names or ():
+            if "_quote_" in name:
+                record[name] *= self.units_per_quote
+        return record
+
+    @cached_property
+    def units_per_quote(self) -> float:
+        """How many units of account of the venue one quote unit is: 1, unless contracts are settled in a coin."""
+        return float(getattr(self.model, "units_per_quote", 1.0))
 
     @cached_property
     def roots(self) -> Words:

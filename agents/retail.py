@@ -17,13 +17,13 @@ from pydantic import Field, field_validator, model_validator
 
 from delever.engine.book import best_ask_ticks
 from delever.engine.commands import FLAG_REDUCE_ONLY, Kind
+from delever.engine.contract import entry_ticks
 from delever.engine.kernel import kernel
 from delever.engine.rules.base import PPM
 from delever.engine.tables import (
     A_ORDERS,
     M_BEST_BID,
     M_MARK_TICKS,
-    M_MULTIPLIER_ATOMS,
     M_PRICE_MAX_TICKS,
     P_COST_ATOMS,
     P_ISOLATED,
@@ -195,7 +195,7 @@ class Retail(Cohort):
         parameters = self.parameters
         self.menu = menu(parameters.leverages, parameters.leverage_weights).values
         deposit = self.initial_deposit_atoms()
-        richer = np.maximum(deposit / (parameters.wealth_quote_median * PPM), 1.0)
+        richer = np.maximum(deposit / (parameters.wealth_quote_median * PPM * self.units_per_quote), 1.0)
         answer = self.trait(TRAIT_ANSWER)
         self.character = np.zeros(self.n, dtype=CHARACTER)
         self.character["caution"] = np.sqrt(np.sqrt(richer))
@@ -277,7 +277,7 @@ def _eagerness(t: Tables, p: Record, memory: Record, account: int, first_time: b
 def _gains(t: Tables, p: Record, account: int, market: int, lots: int) -> bool:
     """Say whether the mark is far enough on the right side of the average entry to add to the position."""
     row = position_row(t, account, market)
-    entry = abs(t.positions[row, P_COST_ATOMS]) // (abs(lots) * t.markets[market, M_MULTIPLIER_ATOMS])
+    entry = entry_ticks(t, market, lots, t.positions[row, P_COST_ATOMS])
     gain_ppm = (t.markets[market, M_MARK_TICKS] - entry) * (1 if lots > 0 else -1) * 1e6
     return gain_ppm >= p["add_step_ppm"] * entry
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from delever.engine.liquidation_price import liquidation_ticks_of
+from delever.engine.payoff import entries_ticks, values_atoms, worths_atoms
 from delever.engine.rules.base import PPM
 from delever.engine.rules.ruleset import RuleSet
 from delever.engine.tables import (
@@ -110,7 +111,7 @@ class View:
 
     @cached_property
     def multiplier_atoms(self) -> Ints:
-        """Value of a lot per tick."""
+        """Value of a lot per tick; of an inverse lot, its value at one tick (R-U5)."""
         return self._column(M_MULTIPLIER_ATOMS)
 
     @cached_property
@@ -162,7 +163,8 @@ class View:
     @cached_property
     def lot_atoms(self) -> Ints:
         """Value of one lot at the mark."""
-        return _sealed(self.multiplier_atoms * self.mark_ticks)
+        one = np.ones(self.markets, dtype=np.int64)
+        return _sealed(values_atoms(self.tables, np.arange(self.markets), one, self.mark_ticks))
 
     @cached_property
     def initial_ppm(self) -> Ints:
@@ -248,8 +250,7 @@ class View:
     def average_entry_ticks(self, accounts: Ints, market: IntegerOrColumn) -> Ints:
         """Return the average entry price, rounded down; 0 without a position."""
         position = self._positions(accounts, market)
-        size = np.abs(position[:, P_LOTS]) * self.multiplier_atoms[market]
-        return np.abs(position[:, P_COST_ATOMS]) // np.maximum(size, 1)
+        return entries_ticks(self.tables, market, position[:, P_LOTS], position[:, P_COST_ATOMS])
 
     def liquidation_ticks(self, accounts: Ints, market: int) -> Ints:
         """Return the liquidation price the venue displays, 0 without a position or a price that would do it (R-A9)."""
@@ -289,7 +290,7 @@ class View:
         """Return the value of all positions at their marks, longs and shorts added."""
         value = np.zeros(len(accounts), dtype=np.int64)
         for market in range(self.markets):
-            value += np.abs(self.lots(accounts, market)) * self.lot_atoms[market]
+            value += self._held_atoms(market, self.lots(accounts, market))
         return value
 
     def maintenance_atoms(self, accounts: Ints) -> Ints:
@@ -297,7 +298,7 @@ class View:
         margin = np.zeros(len(accounts), dtype=np.int64)
         up = self.tables.venue[V_ROUND_REQUIREMENT_UP] != 0
         for market in range(self.markets):
-            value = np.abs(self.lots(accounts, market)) * self.lot_atoms[market]
+            value = self._held_atoms(market, self.lots(accounts, market))
             tier = self._tiers(market, value)
             gross = _share(value, tier[:, TIER_MAINTENANCE_PPM], up=up)
             margin += np.maximum(gross - tier[:, TIER_DEDUCTION_ATOMS], 0)
@@ -357,7 +358,12 @@ class View:
         return unit[:, U_CREDITS_ATOMS] - unit[:, U_DEBITS_ATOMS]
 
     def _unrealised_atoms(self, position: Table, market: int) -> Ints:
-        return position[:, P_LOTS] * self.lot_atoms[market] - position[:, P_COST_ATOMS]
+        worth = worths_atoms(self.tables, market, position[:, P_LOTS], int(self.mark_ticks[market]))
+        return worth - position[:, P_COST_ATOMS]
+
+    def _held_atoms(self, market: int, lots: Ints) -> Ints:
+        """Return the value of |lots| in one market at its mark."""
+        return values_atoms(self.tables, market, lots, int(self.mark_ticks[market]))
 
     def _tiers(self, market: int, value_atoms: Ints) -> Table:
         """Return the row of `tiers` that each value falls into (R-A1)."""
@@ -366,7 +372,7 @@ class View:
         return self.tables.tiers[first + np.searchsorted(floors, value_atoms, side="right") - 1]
 
     def _initial_atoms(self, position: Table, market: int, lots: Ints) -> Ints:
-        value = lots * self.lot_atoms[market]
+        value = self._held_atoms(market, lots)
         rate = np.maximum(self._tiers(market, value)[:, TIER_INITIAL_PPM], position[:, P_INITIAL_PPM])
         return _share(value, rate, up=True)
 

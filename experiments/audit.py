@@ -89,6 +89,7 @@ def _terms(run: RunFolder, balances: pd.DataFrame) -> Terms:
         maker_ppm=int(rules["charges"]["maker_ppm"]),
         fee_up=rules["rounding"]["fee"] == "up",
         own_funds=_own_funds(rules, [market["symbol"] for market in run.manifest["markets"]]),
+        inverse=rules["contract"]["payoff"] == "inverse",
     )
 
 

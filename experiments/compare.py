@@ -21,7 +21,7 @@ from .errors import UserError, describe_os_error
 from .paired import METHOD, Row
 from .paired import compare as compare_runs
 from .runner import Finished, Progress, Simulate, Task, run_all, task
-from .summary import flat
+from .summary import in_quote
 from .words import MEASURES, count_of, letters, measure_words, written
 
 MANY = 6
@@ -38,7 +38,7 @@ MAIN = {
 }
 
 WIDTHS = (10, 21, 12, 24)
-NOT_MEASURED = ("rules", "seed", "digest", "scenario", "events_chain")
+NOT_MEASURED = ("rules", "seed", "digest", "scenario", "events_chain", "currency", "quote_per_unit")
 
 
 def run_comparison(
@@ -79,7 +79,7 @@ def table_of(tasks: Sequence[Task], finished: Finished) -> pd.DataFrame:
     for one in sorted(tasks, key=lambda one: (labels.index(one.label), one.seed)):
         summary = finished.summaries.get((one.label, one.seed))
         if summary is not None:
-            rows.append({**flat(summary), "rules": one.label, "seed": one.seed})
+            rows.append({**in_quote(summary), "rules": one.label, "seed": one.seed})
     first = ["rules", "seed", "digest"]
     columns = list(dict.fromkeys(key for row in rows for key in row if key not in first))
     frame = pd.DataFrame(rows, columns=first + columns)

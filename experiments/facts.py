@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from .folder import RunFolder
 from .metrics.losses import LAYERS, waterfall_atoms
 
-ATOMS_PER_QUOTE = 1_000_000
 MINUTE_S = 60
 
 
@@ -25,8 +24,8 @@ class Fall(NamedTuple):
     to_price: float
 
 
-def waterfall_quote(run: RunFolder) -> dict[str, float]:
-    """Return the loss borne by each layer in quote units, in the order in which layers pay.
+def waterfall_paid(run: RunFolder) -> dict[str, float]:
+    """Return the loss borne by each layer in units of the run's currency, in the order in which layers pay.
 
     Taken from the summary; for a run that was interrupted, from its tables so far.
     """
@@ -34,7 +33,7 @@ def waterfall_quote(run: RunFolder) -> dict[str, float]:
     if isinstance(stored, dict):
         return {layer: float(stored.get(layer, 0.0)) for layer in LAYERS}
     atoms = waterfall_atoms(run.liquidations, run.adl, run.fund, run.series)
-    return {layer: amount / ATOMS_PER_QUOTE for layer, amount in atoms.items()}
+    return {layer: run.currency.units(amount) for layer, amount in atoms.items()}
 
 
 def fund_movements(run: RunFolder) -> pd.DataFrame:
@@ -43,12 +42,12 @@ def fund_movements(run: RunFolder) -> pd.DataFrame:
 
 
 def backstop_equity(run: RunFolder) -> NDArray[np.float64] | None:
-    """Return the equity of all backstop providers together at each recorded step, in quote.
+    """Return the equity of all backstop providers together at each recorded step, in units of the currency.
 
     None if there are no providers, or nothing ever came to them.
     """
     atoms = run.series.drop_duplicates("step")["backstop_equity_atoms"].to_numpy(dtype=np.float64)
-    return atoms / ATOMS_PER_QUOTE if len(atoms) and np.ptp(atoms) else None
+    return atoms / run.currency.atoms_per_unit if len(atoms) and np.ptp(atoms) else None
 
 
 def deepest_fall(run: RunFolder, market: int) -> Fall | None:
@@ -93,12 +92,12 @@ def most_forced_market(run: RunFolder) -> int:
 
 
 def liquidations_by_cohort(run: RunFolder) -> pd.DataFrame:
-    """Return cohort, accounts (liquidated at least once), liquidations, lost_quote, largest loss first."""
+    """Return cohort, accounts (liquidated at least once), liquidations, lost, largest loss first."""
     rows = run.liquidations
     table = rows.groupby("cohort", as_index=False).agg(
         accounts=("account", "nunique"),
         liquidations=("liquidation", "nunique"),
-        lost_quote=("margin_lost_atoms", "sum"),
+        lost=("margin_lost_atoms", "sum"),
     )
-    table["lost_quote"] = table["lost_quote"] / ATOMS_PER_QUOTE
-    return table.sort_values(["lost_quote", "cohort"], ascending=[False, True], ignore_index=True)
+    table["lost"] = table["lost"] / run.currency.atoms_per_unit
+    return table.sort_values(["lost", "cohort"], ascending=[False, True], ignore_index=True)

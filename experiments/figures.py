@@ -35,8 +35,8 @@ from .drawing import (
     sheet,
     time_axis,
 )
-from .facts import backstop_equity, fund_movements, waterfall_quote
-from .folder import RunFolder
+from .facts import backstop_equity, fund_movements, waterfall_paid
+from .folder import Currency, RunFolder
 from .metrics.cascades import causal_cascades, episodes
 from .metrics.losses import LAYERS
 from .words import LAYER_NAMES, amount, code_words, count_of, duration
@@ -45,7 +45,7 @@ LAYER_COLOURS = (GREY, BLUE, SKY, ORANGE, PURPLE, VERMILION)
 NOTHING_RECORDED = "The run was interrupted before anything was recorded."
 BUCKETS = 200
 MARKETS_DRAWN_MAX = 4
-ATOMS = 1e-6
+PPM = 1e-6
 PERCENT_OF_PPM = 1e-4
 RATIO_LOW_PERCENT = 0.1
 
@@ -109,7 +109,7 @@ def price_figure(run: RunFolder, market: int) -> tuple[Figure, str]:
     for axis in (above, middle):
         separators(axis)
         legend(axis)
-    _forced_bars(below, series)
+    _forced_bars(below, series, run.currency)
     time_axis(below, times.to_numpy())
     caption = (
         "Above, the price at which the venue values positions (mark) and the price outside it (index). In the middle, "
@@ -126,14 +126,14 @@ def percent_of_index(ticks: ArrayLike, index_ticks: ArrayLike) -> np.ndarray:
     return np.where(prices > 0, 100.0 * (prices / index - 1.0), np.nan)
 
 
-def _forced_bars(axis: Axes, series: pd.DataFrame) -> None:
+def _forced_bars(axis: Axes, series: pd.DataFrame, currency: Currency) -> None:
     """Draw the value traded by force over time, and say which share of all trading it was."""
     times = series["time_s"].to_numpy()
     edges, width = _buckets(times)
-    forced = np.histogram(times, edges, weights=series["forced_atoms"] * ATOMS)[0]
+    forced = np.histogram(times, edges, weights=series["forced_atoms"] / currency.atoms_per_unit)[0]
     divisor, word = scale(forced)
     axis.stairs(forced / divisor, edges, fill=True, color=VERMILION)
-    axis.set_ylabel(f"{word}quote\nper {duration(width)}")
+    axis.set_ylabel(f"{word}{currency.name}\nper {duration(width)}")
     axis.set_ylim(bottom=0)
     separators(axis)
     traded, by_force = float(series["volume_atoms"].sum()), float(series["forced_atoms"].sum())
@@ -168,8 +168,8 @@ def margin_figure(run: RunFolder) -> tuple[Figure, str]:
         legend(interest)
     whole = series[series["market"] == series["market"].min()]
     times = whole["time_s"]
-    leverage.plot(times, whole["long_leverage_ppm"] * ATOMS, color=BLUE, label="longs")
-    leverage.plot(times, whole["short_leverage_ppm"] * ATOMS, color=ORANGE, label="shorts")
+    leverage.plot(times, whole["long_leverage_ppm"] * PPM, color=BLUE, label="longs")
+    leverage.plot(times, whole["short_leverage_ppm"] * PPM, color=ORANGE, label="shorts")
     heading(leverage, "leverage")
     leverage.set_ylabel("positions / equity")
     legend(leverage)
@@ -220,8 +220,9 @@ def fund_figure(run: RunFolder) -> tuple[Figure, str]:
         return sentence_figure(title, NOTHING_RECORDED), ""
     whole = series[series["market"] == series["market"].min()]
     backstop = backstop_equity(run)
-    cash = amount(float(whole["fund_balance_atoms"].iloc[-1]) * ATOMS)
-    held = f"Nothing came into the fund and nothing left it; it holds {cash} quote."
+    currency = run.currency
+    cash = currency.told(whole["fund_balance_atoms"].iloc[-1])
+    held = f"Nothing came into the fund and nothing left it; it holds {cash}."
     if fund.empty and backstop is None:
         return sentence_figure(title, held), ""
     panels = ([] if fund.empty else ["held", "moved"]) + ([] if backstop is None else ["backstop"])
@@ -231,14 +232,14 @@ def fund_figure(run: RunFolder) -> tuple[Figure, str]:
     if fund.empty:
         told.append(held)
     else:
-        _fund_lines(axis_of["held"], whole)
-        _flow_bars(axis_of["moved"], fund, whole["time_s"].to_numpy(), labelled=backstop is None)
+        _fund_lines(axis_of["held"], whole, currency)
+        _flow_bars(axis_of["moved"], fund, whole["time_s"].to_numpy(), currency, labelled=backstop is None)
         told.append(
             "What the fund holds: cash, and cash plus the profit or loss of positions it has taken over (equity). "
             "Then every payment into the fund (up) and out of it (down), by reason."
         )
     if backstop is not None:
-        _backstop_line(axis_of["backstop"], whole["time_s"], backstop)
+        _backstop_line(axis_of["backstop"], whole["time_s"], backstop, currency)
         told.append(
             "Backstop providers are accounts that take over what the book leaves; their equity is what they have "
             "left for it."
@@ -247,36 +248,38 @@ def fund_figure(run: RunFolder) -> tuple[Figure, str]:
     return figure, " ".join(told)
 
 
-def _fund_lines(axis: Axes, whole: pd.DataFrame) -> None:
+def _fund_lines(axis: Axes, whole: pd.DataFrame, currency: Currency) -> None:
     """Draw cash and equity of the fund."""
-    divisor, word = scale(whole["fund_balance_atoms"] * ATOMS)
+    divisor, word = scale(whole["fund_balance_atoms"] / currency.atoms_per_unit)
     lines = (("fund_equity_atoms", SKY, 3.0, "equity (with positions)"), ("fund_balance_atoms", BLUE, 1.6, "cash"))
     for column, colour, width, name in lines:
-        axis.plot(whole["time_s"], whole[column] * (ATOMS / divisor), color=colour, linewidth=width, label=name)
-    axis.set_ylabel(f"{word}quote")
+        held = whole[column] / (currency.atoms_per_unit * divisor)
+        axis.plot(whole["time_s"], held, color=colour, linewidth=width, label=name)
+    axis.set_ylabel(f"{word}{currency.name}")
     heading(axis, "what the fund holds")
     legend(axis)
     separators(axis)
 
 
-def _backstop_line(axis: Axes, times: pd.Series, equity_quote: np.ndarray) -> None:
+def _backstop_line(axis: Axes, times: pd.Series, equity: np.ndarray, currency: Currency) -> None:
     """Draw the equity of all backstop providers together."""
-    divisor, word = scale(equity_quote)
-    axis.plot(times, equity_quote / divisor, color=PURPLE, linewidth=1.6)
-    axis.set_ylabel(f"{word}quote")
+    divisor, word = scale(equity)
+    axis.plot(times, equity / divisor, color=PURPLE, linewidth=1.6)
+    axis.set_ylabel(f"{word}{currency.name}")
     heading(axis, "equity of the backstop providers")
-    axis.set_ylim(bottom=min(0.0, float(equity_quote.min()) / divisor))
+    axis.set_ylim(bottom=min(0.0, float(equity.min()) / divisor))
     separators(axis)
 
 
-def _flow_bars(axis: Axes, fund: pd.DataFrame, times: np.ndarray, *, labelled: bool) -> None:
+def _flow_bars(axis: Axes, fund: pd.DataFrame, times: np.ndarray, currency: Currency, *, labelled: bool) -> None:
     """Stack payments by reason, inflows above zero and outflows below, largest total next to zero."""
     edges, width = _buckets(times)
     inward = np.where(fund["amount_atoms"] > 0, ", in", ", out")
-    rows = pd.DataFrame({"reason": fund["code"].map(code_words) + inward, "quote": fund["amount_atoms"] * ATOMS})
+    paid = fund["amount_atoms"] / currency.atoms_per_unit
+    rows = pd.DataFrame({"reason": fund["code"].map(code_words) + inward, "paid": paid})
     rows["time_s"] = fund["time_s"]
     by_reason = {
-        str(name): np.histogram(one["time_s"], edges, weights=one["quote"])[0] for name, one in rows.groupby("reason")
+        str(name): np.histogram(one["time_s"], edges, weights=one["paid"])[0] for name, one in rows.groupby("reason")
     }
     ends = {side: np.zeros(len(edges) - 1) for side in ("in", "out")}
     for name, heights in by_reason.items():
@@ -290,7 +293,7 @@ def _flow_bars(axis: Axes, fund: pd.DataFrame, times: np.ndarray, *, labelled: b
         axis.stairs(top, edges, baseline=base[side], fill=True, label=name, color=CYCLE[number % len(CYCLE)])
         base[side] = top
     axis.axhline(0, color=BLACK, linewidth=0.8)
-    axis.set_ylabel(f"{word}quote\nper {duration(width)}")
+    axis.set_ylabel(f"{word}{currency.name}\nper {duration(width)}")
     heading(axis, "what came in (up) and went out (down)")
     separators(axis)
     # Up to a dozen reasons would cover the bars; they stand below, and below the labels of time if those are here.
@@ -306,8 +309,8 @@ def losses_figure(run: RunFolder) -> tuple[Figure, str]:
         "trader, then the insurance fund, then whoever the rules name next. Which layers there are, and how far each "
         "of them goes, is what rule sets differ in."
     )
-    paid = waterfall_quote(run)
-    total = sum(max(0.0, quote) for quote in paid.values())
+    paid = waterfall_paid(run)
+    total = sum(max(0.0, units) for units in paid.values())
     if total == 0:
         return sentence_figure(title, "Nobody lost anything through a liquidation in this run."), ""
     divisor, word = scale(list(paid.values()))
@@ -329,7 +332,7 @@ def losses_figure(run: RunFolder) -> tuple[Figure, str]:
         )
     # Room for the longest label, which stands beside the longest bar.
     axis.set_xlim(min(0.0, 1.05 * min(values)), 1.7 * max(values))
-    axis.set_xlabel(f"{word}quote")
+    axis.set_xlabel(f"{word}{run.currency.name}")
     axis.tick_params(axis="y", labelsize=13)
     axis.grid(visible=False, axis="y")
     separators(axis, x=True)
@@ -350,7 +353,8 @@ def sizes_figure(run: RunFolder) -> tuple[Figure, str]:
         return sentence_figure(title, "Nobody was liquidated in this run."), ""
     figure, axes = sheet(1, 2, title, height=4.8, join_x=False)
     left, right = axes[0]
-    _closed_bars(left, episodes(run.liquidations)["closed_atoms"].to_numpy() * ATOMS)
+    closed = episodes(run.liquidations)["closed_atoms"].to_numpy() / run.currency.atoms_per_unit
+    _closed_bars(left, closed, run.currency.name)
     sizes = np.sort(causal_cascades(run.liquidations)["liquidations"].to_numpy(dtype=np.int64))[::-1]
     points = np.unique(sizes)
     at_least = [int((sizes >= point).sum()) for point in points]
@@ -366,13 +370,13 @@ def sizes_figure(run: RunFolder) -> tuple[Figure, str]:
     return figure, caption
 
 
-def _closed_bars(axis: Axes, closed_quote: np.ndarray) -> None:
+def _closed_bars(axis: Axes, every: np.ndarray, currency: str) -> None:
     """Draw how many liquidations closed how much; those that closed nothing are counted in the title."""
-    closed = closed_quote[closed_quote > 0]
-    none = len(closed_quote) - len(closed)
-    told = f"{count_of(len(closed_quote), 'liquidation')}" + (f", {none:,} closed nothing" if none else "")
+    closed = every[every > 0]
+    none = len(every) - len(closed)
+    told = f"{count_of(len(every), 'liquidation')}" + (f", {none:,} closed nothing" if none else "")
     heading(axis, told)
-    axis.set_xlabel("value closed (quote)")
+    axis.set_xlabel(f"value closed ({currency})")
     axis.set_ylabel("liquidations")
     bins = min(30, 5 + len(closed) // 5)
     if len(np.unique(closed)) > 1:

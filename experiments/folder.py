@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from .errors import UserError
+from .words import amount
+
+ATOMS_PER_QUOTE = 1_000_000
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "series": (
@@ -39,6 +42,22 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 """The tables of a run and their columns; docs say what each holds."""
 
 
+class Currency(NamedTuple):
+    """What the money of a run is counted in."""
+
+    name: str
+    """`quote`, or the coin in which the venue settles."""
+    atoms_per_unit: int
+
+    def units(self, atoms: float) -> float:
+        """Return an amount in units of the currency."""
+        return float(atoms) / self.atoms_per_unit
+
+    def told(self, atoms: float) -> str:
+        """Write an amount with the name of the currency."""
+        return f"{amount(self.units(atoms))} {self.name}"
+
+
 class RunFolder:
     """One stored run. Tables are read when first asked for; a missing one is an empty frame with its columns."""
 
@@ -62,6 +81,12 @@ class RunFolder:
     def finished(self) -> bool:
         """Whether the run came to its end."""
         return bool(self.manifest.get("finished", False))
+
+    @cached_property
+    def currency(self) -> Currency:
+        """Currency of all money of the run; runs of old say nothing, and are in quote units."""
+        money = self.manifest.get("money", {"currency": "quote", "atoms_per_unit": ATOMS_PER_QUOTE})
+        return Currency(str(money["currency"]), int(money["atoms_per_unit"]))
 
     @property
     def symbols(self) -> list[str]:

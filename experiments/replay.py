@@ -48,6 +48,8 @@ class Terms(NamedTuple):
     fee_up: bool
     own_funds: frozenset[int] = frozenset()
     """Markets that have an insurance fund of their own."""
+    inverse: bool = False
+    """Whether contracts are settled in the coin they are on."""
 
 
 class Chain:
@@ -213,7 +215,7 @@ class Replay:
         self._trade = f"the trade in row {self.rows:,} of {lots:,} lots at {price_ticks:,} ticks"
         if lots == 0 or account == other or not all(0 <= who <= self.terms.accounts for who in (account, other)):
             self._find(f"a trade of {lots} lots between accounts {account} and {other}; it needs lots and two accounts")
-        value = abs(lots) * self.terms.multipliers_atoms[market] * price_ticks
+        value = self._value(market, abs(lots), price_ticks)
         if value != amount_atoms:
             self._find(f"{abs(lots):,} lots at {price_ticks:,} ticks are worth {value:,} atoms, not {amount_atoms:,}")
         taker_ppm, maker_ppm = (self.terms.taker_ppm, self.terms.maker_ppm) if kind == FILL else (0, 0)
@@ -227,20 +229,27 @@ class Replay:
     def _side(self, account: int, market: int, lots: int, price_ticks: int, fee_ppm: int) -> None:
         """Settle one side by R-M4 and note the postings that must follow."""
         held, cost = self.positions.get((account, market), (0, 0))
-        per_lot = self.terms.multipliers_atoms[market] * price_ticks
         closing = min(abs(lots), abs(held)) if held * lots < 0 else 0
         removed = abs(cost) * closing // abs(held) if closing else 0
         removed = removed if cost > 0 else -removed
-        realised = (closing if held > 0 else -closing) * per_lot - removed
-        opened = (abs(lots) - closing) * per_lot * (1 if lots > 0 else -1)
+        value, out = self._value(market, abs(lots), price_ticks), self._value(market, closing, price_ticks)
+        # A long owes the value of an inverse contract instead of owning it; what opens is the whole less what closes.
+        sign = (1 if lots > 0 else -1) * (-1 if self.terms.inverse else 1)
+        realised = -sign * out - removed
+        opened = sign * (value - out)
         self.positions[account, market] = (held + lots, cost - removed + opened)
         self._cost_sum += opened - removed
         unit = self.unit_of(account, market)
         if realised:
             self._owed.append((REALISED, unit, realised))
-        fee = 0 if account == self.terms.accounts else self._fee(abs(lots) * per_lot, fee_ppm)
+        fee = 0 if account == self.terms.accounts else self._fee(value, fee_ppm)
         if fee:
             self._owed.append((FEE, unit, -fee))
+
+    def _value(self, market: int, lots: int, price_ticks: int) -> int:
+        """Return the value of so many lots at a price (R-U2, R-U5)."""
+        face = lots * self.terms.multipliers_atoms[market]
+        return face // price_ticks if self.terms.inverse else face * price_ticks
 
     def _fee(self, value_atoms: int, ppm: int) -> int:
         if ppm < 0:

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from .facts import (
-    ATOMS_PER_QUOTE,
     MINUTE_S,
     backstop_equity,
     deepest_fall,
@@ -16,7 +15,7 @@ from .facts import (
     liquidations_by_cohort,
     most_forced_market,
     steepest_minute,
-    waterfall_quote,
+    waterfall_paid,
 )
 from .folder import RunFolder
 from .metrics.cascades import (
@@ -87,9 +86,11 @@ def headline(run: RunFolder) -> str:
     fall = deepest_fall(run, most_forced_market(run))
     share = run.summary.get("max_drawdown", fall.share if fall else 0.0)
     fell = f"The price fell by {_percent(share)}; " if share else ""
-    paid = [layer for layer, quote in waterfall_quote(run).items() if quote > 0]
+    paid = [layer for layer, units in waterfall_paid(run).items() if units > 0]
     last = f" The last to pay: {LAYER_NAMES[paid[-1]]}." if paid else ""
-    return f"{fell}{begun} lost positions worth {_money(closed_atoms(run.liquidations).sum())} by force.{last}"
+    return (
+        f"{fell}{begun} lost positions worth {run.currency.told(closed_atoms(run.liquidations).sum())} by force.{last}"
+    )
 
 
 def _price(run: RunFolder) -> list[str]:
@@ -164,8 +165,9 @@ def _cascade(run: RunFolder) -> list[str]:
     told = [
         f"{count_of(hit['account'].nunique(), 'account')} came under liquidation, "
         f"{count_of(hit['liquidation'].nunique(), 'time')} in all ({count_of(longs, 'long position')}, "
-        f"{count_of(shorts, 'short position')}); positions worth {_money(closed_atoms(hit).sum())} were closed.",
-        _largest(causal_cascades(hit)) if ratio else "No liquidation was caused by another.",
+        f"{count_of(shorts, 'short position')}); positions worth "
+        f"{run.currency.told(closed_atoms(hit).sum())} were closed.",
+        _largest(run, causal_cascades(hit)) if ratio else "No liquidation was caused by another.",
         f"One liquidation caused {three_figures(ratio)} others on average (branching ratio){_by_counts(run)}. Counting "
         f"all liquidations less than 5 seconds apart as one wave, whatever caused them, there were "
         f"{count_of(len(gap_cascades(hit)), 'wave')}.",
@@ -183,13 +185,14 @@ def _by_counts(run: RunFolder) -> str:
     return "" if np.isnan(ratio) else f"; from the counts per minute alone one would estimate {three_figures(ratio)}"
 
 
-def _largest(cascades: pd.DataFrame) -> str:
+def _largest(run: RunFolder, cascades: pd.DataFrame) -> str:
     """Describe the cascade of the most liquidations, of several the one of the largest value."""
     one = cascades.sort_values(["liquidations", "closed_atoms"], ascending=False, kind="stable").iloc[0]
     return (
         f"The largest cascade began at {clock(one['start_s'])} with liquidation {int(one['root'])} and drew in "
         f"{count_of(int(one['liquidations']), 'liquidation')} of {count_of(int(one['accounts']), 'account')}, worth "
-        f"{_money(one['closed_atoms'])}, within {duration(one['duration_s'])}. Its longest chain of cause and effect "
+        f"{run.currency.told(one['closed_atoms'])}, within {duration(one['duration_s'])}. Its longest "
+        f"chain of cause and effect "
         f"has {count_of(int(one['depth']), 'link')}; its largest generation "
         f"{count_of(int(one['width']), 'liquidation')}. Half of its value was under way after {duration(one['t50_s'])}."
     )
@@ -197,27 +200,30 @@ def _largest(cascades: pd.DataFrame) -> str:
 
 def _cohorts(run: RunFolder) -> list[str]:
     table = liquidations_by_cohort(run)
-    columns = (table[name].tolist() for name in ("cohort", "accounts", "lost_quote"))
+    columns = (table[name].tolist() for name in ("cohort", "accounts", "lost"))
     parts = [
-        f"{cohort}: {count_of(accounts, 'account')}, {amount(lost)} quote"
+        f"{cohort}: {count_of(accounts, 'account')}, {amount(lost)} {run.currency.name}"
         for cohort, accounts, lost in zip(*columns, strict=True)
     ]
     return [f"By kind of trader, liquidated accounts and the margin they lost: {'; '.join(parts)}."]
 
 
 def _payers(run: RunFolder) -> list[str]:
-    paid = waterfall_quote(run)
-    order = [f"{LAYER_NAMES[layer]} ({amount(quote)} quote)" for layer, quote in paid.items() if quote > 0]
+    paid = waterfall_paid(run)
+    order = [
+        f"{LAYER_NAMES[layer]} ({amount(units)} {run.currency.name})" for layer, units in paid.items() if units > 0
+    ]
     told = [f"In the order in which they pay: {', then '.join(order)}." if order else "Nobody lost anything."]
     if paid["fund"] < 0:
-        told.append(f"The insurance fund gained {amount(-paid['fund'])} quote on positions it took over.")
+        told.append(f"The insurance fund gained {amount(-paid['fund'])} {run.currency.name} on positions it took over.")
     if len(run.liquidations):
-        told += _recovered(run.liquidations)
+        told += _recovered(run)
     return [*told, _deleveraged(run)] if len(run.adl) else told
 
 
-def _recovered(liquidations: pd.DataFrame) -> list[str]:
+def _recovered(run: RunFolder) -> list[str]:
     """Say which way positions were closed, and how much of their value was recovered without anybody's help."""
+    liquidations = run.liquidations
     closed, short_of = closed_by_way_atoms(liquidations), shortfall_atoms(liquidations)
     whole = sum(closed.values())
     if not whole:
@@ -226,7 +232,7 @@ def _recovered(liquidations: pd.DataFrame) -> list[str]:
     told = [f"Of the value that was closed, {', '.join(ways)}."]
     if short_of:
         told.append(
-            f"Liquidated accounts ended {_money(short_of)} below zero, "
+            f"Liquidated accounts ended {run.currency.told(short_of)} below zero, "
             f"{_percent(bad_debt_ratio(liquidations, whole))} of the value that was closed."
         )
     if short_of or closed["book"] < whole:
@@ -242,8 +248,8 @@ def _deleveraged(run: RunFolder) -> str:
     lost = int(run.adl["haircut_atoms"].sum())
     return (
         f"{count_of(run.adl['counterparty'].nunique(), 'winner')} had positions worth "
-        f"{_money(run.adl['value_atoms'].sum())} closed against bankrupt accounts, and together got "
-        f"{_money(abs(lost))} {'less' if lost >= 0 else 'more'} than at the mark."
+        f"{run.currency.told(run.adl['value_atoms'].sum())} closed against bankrupt accounts, and together got "
+        f"{run.currency.told(abs(lost))} {'less' if lost >= 0 else 'more'} than at the mark."
     )
 
 
@@ -253,11 +259,11 @@ def _fund(run: RunFolder) -> list[str]:
         return []
     cash, times = rows["fund_balance_atoms"], rows["time_s"]
     fall = drawdown(times, cash)
-    told = [f"The fund began with {_money(cash.iloc[0])} and ended with {_money(cash.iloc[-1])}."]
+    told = [f"The fund began with {run.currency.told(cash.iloc[0])} and ended with {run.currency.told(cash.iloc[-1])}."]
     flows = fund_flows_atoms(fund_movements(run))
     for side, verb in (("in_atoms", "Into it came"), ("out_atoms", "Out of it went")):
         paid = [
-            f"{_money(atoms)} ({code_words(code)})"
+            f"{run.currency.told(atoms)} ({code_words(code)})"
             for code, atoms in zip(flows["code"].tolist(), flows[side].tolist(), strict=True)
             if atoms
         ]
@@ -265,8 +271,9 @@ def _fund(run: RunFolder) -> list[str]:
             told.append(f"{verb} {', '.join(paid)}.")
     if fall.depth > 0:
         told.append(
-            f"Its deepest fall took {_money(fall.depth)} between {clock(fall.peak_s)} and {clock(fall.trough_s)}; at "
-            f"its lowest it held {_money(cash.min())}. The longest time it stayed below an earlier high was "
+            f"Its deepest fall took {run.currency.told(fall.depth)} between {clock(fall.peak_s)} and "
+            f"{clock(fall.trough_s)}; at "
+            f"its lowest it held {run.currency.told(cash.min())}. The longest time it stayed below an earlier high was "
             f"{duration(time_under_water_s(times, cash))}."
         )
     return told + _backstop(run)
@@ -279,14 +286,11 @@ def _backstop(run: RunFolder) -> list[str]:
         return []
     times = run.series.drop_duplicates("step")["time_s"].to_numpy()
     return [
-        f"Backstop providers, who take over what the book leaves, began with {amount(equity[0])} quote and ended with "
+        f"Backstop providers, who take over what the book leaves, began with {amount(equity[0])} "
+        f"{run.currency.name} and ended with "
         f"{amount(equity[-1])}; at {clock(times[equity.argmin()])} they had least, {amount(equity.min())}."
     ]
 
 
 def _percent(share: float) -> str:
     return "more than 99.9 %" if 0.9995 <= share < 1 else f"{three_figures(100 * share)} %"
-
-
-def _money(atoms: float) -> str:
-    return f"{amount(float(atoms) / ATOMS_PER_QUOTE)} quote"

@@ -28,6 +28,13 @@ def flat(summary: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
+def in_quote(summary: dict[str, Any]) -> dict[str, Any]:
+    """Return the flat summary with all money in quote units, at the price with which the run began."""
+    values = flat(summary)
+    price = float(values.get("quote_per_unit", 1.0))
+    return values | {key: values[key] * price for key in values if key in MEASURES and MEASURES[key].kind == "quote"}
+
+
 def print_summary(summary: dict[str, Any], console: Console) -> None:
     """Print what happened in one paragraph, then the main numbers."""
     console.print(
@@ -76,7 +83,7 @@ def in_words(summary: dict[str, Any]) -> str:
     told = [
         fall,
         f"There were {count_of(summary['liquidations'], 'liquidation')}; positions worth "
-        f"{amount(summary['liquidated_notional'])} quote were closed.",
+        f"{amount(summary['liquidated_notional'])} {summary.get('currency', 'quote')} were closed.",
     ]
     paid = [
         f"{LAYER_NAMES[layer]} ({amount(quote)})" for layer, quote in summary.get("waterfall", {}).items() if quote > 0

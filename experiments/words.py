@@ -139,6 +139,8 @@ def amount(quote: float) -> str:
     for least, unit, word in ((1e9, 1e9, "billion"), (1e6, 1e6, "million"), (1e4, 1e3, "thousand")):
         if size >= least:
             return f"{three_figures(quote / unit)} {word}"
+    if 0 < size < 0.01:
+        return three_figures(quote)
     return f"{quote:,.0f}" if size >= 100 or quote == 0 else f"{quote:,.2f}"
 
 

@@ -19,6 +19,7 @@ from delever.agents.parameters import CohortParameters
 from delever.agents.view import View
 from delever.engine.commands import C_ACCOUNT, COMMAND_COLUMNS, Kind, batch
 from delever.engine.rules.base import ATOMS_PER_QUOTE
+from delever.engine.rules.contract import Contract
 from delever.engine.rules.io import load_rules, rules_hash
 from delever.engine.rules.presets import TEXTBOOK
 from delever.engine.rules.ruleset import RuleSet
@@ -31,6 +32,7 @@ from .calendar import Calendar
 from .gateway import Gateway
 from .history import MarkHistory
 from .index import index_ticks
+from .money import lot_size, money_of, multiplier_atoms
 from .populations import BEHAVIOURS, traders_of
 from .profile import COHORT
 from .scenario import Scenario, ScenarioError, load_scenario
@@ -96,6 +98,8 @@ class MarketModel(mesa.Model):
         self.scenario, self.rules = _resolve(scenario, keywords).settle(wanted)
         markets = range(len(self.scenario.markets))
         self._index_ticks = np.column_stack([index_ticks(self.scenario, market, seed) for market in markets])
+        self.money = money_of(self.rules.contract, self.scenario.markets, self._index_ticks[0].tolist())
+        self.units_per_quote = self.money.units_per_quote
         self.directory = Directory(_members(self.scenario, cohorts, solos), labels)
         self.wakings = np.zeros(self.directory.accounts, dtype=np.int64)
         self.cohorts = self._make_cohorts()
@@ -112,7 +116,9 @@ class MarketModel(mesa.Model):
         self.report: StepReport = self._trade()
         self.running = self.scenario.steps > 0
         self._collect = collect
-        self.datacollector = mesa.DataCollector(model_reporters=_reporters(self.scenario) if collect else {})
+        self.datacollector = mesa.DataCollector(
+            model_reporters=_reporters(self.scenario, self.rules.contract) if collect else {}
+        )
         self._remember()
 
     @property
@@ -316,7 +322,7 @@ class MarketModel(mesa.Model):
                     f"markets.{spec.symbol}: the index rises to {highest * spec.tick_size:f}, price_max is "
                     f"{spec.price_max}: raise it, or leave it out"
                 )
-            markets.append(Market(spec.symbol, spec.multiplier_atoms, price_max))
+            markets.append(Market(spec.symbol, multiplier_atoms(self.rules.contract, spec), price_max))
         accounts = self.directory.accounts
         return Venue(
             self.rules,
@@ -338,7 +344,7 @@ class MarketModel(mesa.Model):
             quote = arguments.pop("deposit_quote", 0)
             if not quote > 0:
                 raise ScenarioError(f"solo agent {member.name}: deposit_quote must be above 0 (got {quote})")
-            atoms = round(quote * ATOMS_PER_QUOTE)
+            atoms = round(quote * self.units_per_quote * ATOMS_PER_QUOTE)
             agents.append(member.behaviour(self, account=account, **arguments))
             deposits.append(batch(1, account=account, kind=Kind.DEPOSIT, amount=atoms))
         return agents, deposits
@@ -390,12 +396,12 @@ def _market_number(model: MarketModel, *, market: int, column: int, factor: floa
     return float(model.venue.tables.markets[market, column]) * factor
 
 
-def _reporters(scenario: Scenario) -> dict[str, Callable[[MarketModel], float]]:
-    """Return what the data collector asks: prices, open interest in units of the underlying, money in quote units."""
+def _reporters(scenario: Scenario, contract: Contract) -> dict[str, Callable[[MarketModel], float]]:
+    """Return what the data collector asks: prices, open interest in units of the underlying, money in its currency."""
     found: dict[str, Callable[[MarketModel], float]] = {}
     for market, spec in enumerate(scenario.markets):
         suffix = f" {spec.symbol}" if len(scenario.markets) > 1 else ""
-        tick, lot = float(spec.tick_size), float(spec.lot_size)
+        tick, lot = float(spec.tick_size), float(lot_size(contract, spec))
         for name, column, factor in (
             ("mark", M_MARK_TICKS, tick),
             ("index", M_INDEX_TICKS, tick),
@@ -403,12 +409,12 @@ def _reporters(scenario: Scenario) -> dict[str, Callable[[MarketModel], float]]:
         ):
             # Mesa calls functions and partials with the model, any other callable with nothing.
             found[name + suffix] = partial(_market_number, market=market, column=column, factor=factor)
-    return found | {"fund": _fund_quote, "distressed": _distressed}
+    return found | {"fund": _fund_units, "distressed": _distressed}
 
 
-def _fund_quote(model: MarketModel) -> float:
+def _fund_units(model: MarketModel) -> float:
     row = model.venue.tables.units[model.venue.fund_unit]
-    return float(row[U_CREDITS_ATOMS] - row[U_DEBITS_ATOMS]) / ATOMS_PER_QUOTE
+    return float(row[U_CREDITS_ATOMS] - row[U_DEBITS_ATOMS]) / model.money.atoms_per_unit
 
 
 def _distressed(model: MarketModel) -> float:

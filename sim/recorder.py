@@ -30,11 +30,11 @@ from delever.engine.events import (
 )
 from delever.engine.kernel import kernel
 from delever.engine.margin import equity_atoms
+from delever.engine.payoff import values_atoms, worths_atoms
 from delever.engine.tables import (
     BAD_DEBT,
     M_FILLS,
     M_FORCED_ATOMS,
-    M_MULTIPLIER_ATOMS,
     M_VOLUME_ATOMS,
     NONE,
     P_COST_ATOMS,
@@ -74,7 +74,6 @@ from .tally import Tally
 
 Integers = NDArray[np.int64]
 
-ATOMS_PER_QUOTE = 1_000_000
 FUND_NAME = "fund"
 
 EVENT_NAMES = (
@@ -134,6 +133,7 @@ class Recorder:
         journal: bool = False,
     ) -> None:
         """Begin the record of a venue that has not processed a step, or only its opening."""
+        self.atoms_per_unit = venue.rules.contract.atoms_per_coin
         self.venue = venue
         self.owners = owners
         self.dt_s = dt_s
@@ -228,8 +228,7 @@ class Recorder:
         if not len(rows):
             return
         market, lots, price, mark = rows[:, E_MARKET], rows[:, E_LOTS], rows[:, E_PRICE_TICKS], rows[:, E_CODE]
-        multiplier = self.tables.markets[market, M_MULTIPLIER_ATOMS]
-        haircut = lots * multiplier * (mark - price)
+        haircut = worths_atoms(self.tables, market, lots, mark) - worths_atoms(self.tables, market, lots, price)
         self.counts["adl_fills"] += len(rows)
         self.counts["adl_atoms"] += int(rows[:, E_AMOUNT_ATOMS].sum())
         self.counts["haircut_atoms"] += int(np.maximum(haircut, 0).sum())
@@ -259,11 +258,11 @@ class Recorder:
         share = np.where(whole > 0, parts[:, J_MAINTENANCE_ATOMS], 1)
         whole = np.maximum(1, whole)
         begun, lots, mark = episodes[of], parts[:, J_LOTS], parts[:, J_MARK_TICKS]
-        multiplier = self.tables.markets[parts[:, J_MARKET], M_MULTIPLIER_ATOMS]
         values = (
             begun[:, I_LIQUIDATION], begun[:, I_PARENT], begun[:, I_STEP], begun[:, I_STEP] * self.dt_s,
             begun[:, I_ACCOUNT], self._cohorts(begun[:, I_ACCOUNT]), parts[:, J_MARKET],
-            begun[:, I_UNIT] != begun[:, I_ACCOUNT], lots, np.abs(lots) * multiplier * mark, mark,
+            begun[:, I_UNIT] != begun[:, I_ACCOUNT], lots, values_atoms(self.tables, parts[:, J_MARKET], lots, mark),
+            mark,
             parts[:, J_BANKRUPTCY_TICKS], pro_rata(begun[:, I_EQUITY_ATOMS], share, whole),
             parts[:, J_MAINTENANCE_ATOMS], parts[:, J_BOOK_LOTS], parts[:, J_BOOK_ATOMS], parts[:, J_TAKEOVER_LOTS],
             parts[:, J_ADL_LOTS], pro_rata(lost[of], share, whole),
@@ -296,7 +295,7 @@ class Recorder:
         self.writers["positions"].append(dict(zip(POSITION_COLUMNS, positions, strict=True)))
 
     def summary(self) -> dict[str, Any]:
-        """Return the numbers of the run so far; money in quote units, counts as integers."""
+        """Return the numbers of the run so far; money in quote units, or in coins if the venue settles in a coin."""
         markets = self.tables.markets
         volume, forced = int(markets[:, M_VOLUME_ATOMS].sum()), int(markets[:, M_FORCED_ATOMS].sum())
         start, lowest, end = self.tally.fund_equity_atoms
@@ -309,25 +308,29 @@ class Recorder:
             "commands": self.counts["commands"],
             "fills": int(markets[:, M_FILLS].sum()),
             "liquidations": self.episodes.count,
-            "liquidated_notional": quote(self.counts["liquidated_atoms"]),
+            "liquidated_notional": self._units(self.counts["liquidated_atoms"]),
             "max_drawdown": round(self.tally.drawdown, 6),
-            "insurance_fund_start": quote(start),
-            "insurance_fund_min": quote(lowest),
-            "insurance_fund_end": quote(end),
+            "insurance_fund_start": self._units(start),
+            "insurance_fund_min": self._units(lowest),
+            "insurance_fund_end": self._units(end),
             "adl_fills": self.counts["adl_fills"],
-            "adl_notional": quote(self.counts["adl_atoms"]),
-            "socialised_loss": quote(waterfall["socialised"]),
-            "bad_debt": quote(waterfall["bad_debt"]),
+            "adl_notional": self._units(self.counts["adl_atoms"]),
+            "socialised_loss": self._units(waterfall["socialised"]),
+            "bad_debt": self._units(waterfall["bad_debt"]),
             "unfinished_cascades": self.counts["unfinished"],
             "conservation_error": int(self.venue.conservation_error_atoms()),
-            "volume_notional": quote(volume),
-            "forced_notional": quote(forced),
+            "volume_notional": self._units(volume),
+            "forced_notional": self._units(forced),
             "forced_share": round(forced / volume, 9) if volume else 0.0,
             "margin_calls": int(self.tables.venue[V_CALLS]),
             "refusals": refusals,
-            "waterfall": {layer: quote(atoms) for layer, atoms in waterfall.items()},
+            "waterfall": {layer: self._units(atoms) for layer, atoms in waterfall.items()},
             "events_chain": f"{int(self.tables.venue[V_CHAIN]) & (2**64 - 1):016x}",
         }
+
+    def _units(self, atoms: int) -> float:
+        """Return money in units of its currency, to the atom."""
+        return round(atoms / self.atoms_per_unit, len(str(self.atoms_per_unit)) - 1)
 
     def _waterfall_atoms(self) -> dict[str, int]:
         """Return what each layer has borne so far, in the order in which layers pay.
@@ -362,8 +365,3 @@ def pro_rata(amount: Integers, share: Integers, whole: Integers) -> Integers:
     if (np.abs(amount.astype(np.float64)) * share < 2.0**62).all():
         return amount * share // whole
     return (amount.astype(object) * share // whole).astype(np.int64)
-
-
-def quote(atoms: int) -> float:
-    """Return money in quote units."""
-    return round(atoms / ATOMS_PER_QUOTE, 6)

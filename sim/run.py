@@ -21,6 +21,7 @@ from delever.engine.rules.ruleset import RuleSet
 from delever.engine.venue import no_lap
 
 from .model import Extra, MarketModel
+from .money import lot_size
 from .output import OutputError, OutputFolder
 from .profile import Profile
 from .recorder import JOURNAL_TABLES, TABLES, Owners, Recorder
@@ -142,6 +143,8 @@ def _close(
         "scenario": model.scenario.name,
         "rules": model.rules.name,
         "seed": model.master_seed,
+        "currency": model.money.currency,
+        "quote_per_unit": float(model.money.quote_per_unit),
         **recorder.summary(),
         "commands_per_s": round(recorder.counts["commands"] / wall, 1),
         "wall_s": round(wall, 3),
@@ -213,12 +216,17 @@ def _manifest(model: MarketModel, tables: Sequence[str]) -> dict[str, Any]:
             {
                 "symbol": spec.symbol,
                 "tick_size": f"{spec.tick_size:f}",
-                "lot_size": f"{spec.lot_size:f}",
+                "lot_size": f"{lot_size(model.rules.contract, spec):f}",
                 "multiplier_atoms": market.multiplier_atoms,
                 "price_max_ticks": market.price_max_ticks,
             }
             for spec, market in specs
         ],
+        "money": {
+            "currency": model.money.currency,
+            "atoms_per_unit": model.money.atoms_per_unit,
+            "quote_per_unit": float(model.money.quote_per_unit),
+        },
         "cohorts": [
             {"name": member.name, "kind": member.kind, "first_row": first, "count": last - first}
             for member, first, last in model.directory.places

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from delever.agents.account import account_equity_atoms, account_maintenance_atoms, lot_atoms, position_row
+from delever.agents.account import account_equity_atoms, account_maintenance_atoms, held_atoms, position_row
 from delever.engine.kernel import kernel
 from delever.engine.tables import (
     A_KEY,
@@ -125,7 +125,7 @@ def survey(t: Tables, accounts: Integers, ratios_ppm: Integers, sides: Integers)
             if lots != 0:
                 holds = True
                 side = 0 if lots > 0 else 1
-                sides[market, side, 0] += abs(lots) * lot_atoms(t, market)
+                sides[market, side, 0] += held_atoms(t, market, lots)
                 sides[market, side, 1] += equity
         if holds:
             ratio = RATIO_MAX_PPM

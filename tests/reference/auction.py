@@ -37,7 +37,8 @@ def price_of(state: State, market: int) -> int | None:
     if not bids or not asks or bids[0].price < asks[0].price:
         return None
     volume = {p: min(_lots(state, market, p)) for p in ticks}
-    most = [p for p in ticks if volume[p] == max(volume.values())]
+    largest = max(volume.values())
+    most = [p for p in ticks if volume[p] == largest]
     surplus = {p: bid - offered for p in most for bid, offered in [_lots(state, market, p)]}
     least = min(abs(surplus[p]) for p in most)
     best = [p for p in most if abs(surplus[p]) == least]
