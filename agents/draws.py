@@ -82,6 +82,8 @@ class Stream(IntEnum):
     """Time of a jump of an index price."""
     JUMP_SIZE = 19
     """Size of a jump of an index price."""
+    SOURCE = 20
+    """Error of one source of an index price."""
     CUSTOM = 1000
     """First of the numbers that are free for users' own scripts; this package never uses them."""
 

@@ -31,7 +31,7 @@ from .accounts import Directory, Member
 from .calendar import Calendar
 from .gateway import Gateway
 from .history import MarkHistory
-from .index import index_ticks
+from .index import index_ticks, said_ticks
 from .money import lot_size, money_of, multiplier_atoms
 from .populations import BEHAVIOURS, traders_of
 from .profile import COHORT
@@ -100,6 +100,7 @@ class MarketModel(mesa.Model):
         self._index_ticks = np.column_stack([index_ticks(self.scenario, market, seed) for market in markets])
         self.money = money_of(self.rules.contract, self.scenario.markets, self._index_ticks[0].tolist())
         self.units_per_quote = self.money.units_per_quote
+        self._said_ticks = said_ticks(self.scenario, self._index_ticks, self.rules.mark.index, seed)
         self.directory = Directory(_members(self.scenario, cohorts, solos), labels)
         self.wakings = np.zeros(self.directory.accounts, dtype=np.int64)
         self.cohorts = self._make_cohorts()
@@ -221,7 +222,7 @@ class MarketModel(mesa.Model):
             cohort.rows = cohort.keys = cohort.wakings = np.empty(0, dtype=np.int64)
         for name in ("venue", "gateway", "calendar", "history", "directory", "view", "cohorts", "solos", "arrived"):
             delattr(self, name)
-        self._index_ticks = self.wakings = np.empty(0, dtype=np.int64)
+        self._index_ticks = self._said_ticks = self.wakings = np.empty(0, dtype=np.int64)
 
     def _made_of(self) -> dict[str, str]:
         """Return what must be the same in a model that takes over a snapshot of this one."""
@@ -258,7 +259,7 @@ class MarketModel(mesa.Model):
         """Let the venue process what has arrived; a broken law stops the run with seed and step."""
         step = self.step_now
         try:
-            report = self.venue.process(self.arrived, self._index_ticks[step])
+            report = self.venue.process(self.arrived, self._said_ticks[step])
         except AssertionError as error:
             raise AssertionError(
                 f"a law is broken in step {step} of {self.scenario.name!r} under {self.rules.name!r}, "

@@ -22,6 +22,7 @@ from delever.engine.rules.ruleset import RuleSet
 
 from .paths import FileIndex, IndexPath, read_prices
 from .populations import Population, traders_of
+from .sources import SOURCES_MAX, Source
 
 BUILT_IN = "delever.experiments.scenarios"
 ACCOUNTS_MAX = 10_000_000
@@ -62,6 +63,8 @@ class MarketSpec(_Part):
     """Prices stay below this; none takes twice the highest index price of the run."""
     path: IndexPath
     """Index price, with the shocks laid over it."""
+    sources: Annotated[tuple[Source, ...], Field(max_length=SOURCES_MAX)] = ()
+    """What the sources say where the rules make the index of several (`mark.index`); others say the path itself."""
 
     @property
     def multiplier_atoms(self) -> int:
