@@ -126,7 +126,7 @@ def payment_due(venue: Venue, funding: Funding, market: int, price_ticks: int) -
     """Return what is to be paid in a market now; modifies what the rule remembers from payment to payment."""
     row = venue.tables.markets[market]
     if funding.twap is not None:
-        return twap_payment(funding, row)
+        return twap_payment(funding, row, venue.dt_s)
     if funding.velocity is not None:
         before = int(row[M_FUNDING_DAY_PPB])
         after = before + funding.velocity.change_ppb(skew_lots(venue, market), funding.interval_s)
@@ -145,14 +145,17 @@ def payment_due(venue: Venue, funding: Funding, market: int, price_ticks: int) -
     return Payment(rate)
 
 
-def twap_payment(funding: Funding, row: Row) -> Payment:
-    """Return what a lot would pay if the interval ended now, and that as a rate of the index average (R-F8)."""
-    assert funding.twap is not None
+def twap_payment(funding: Funding, row: Row, dt_s: int) -> Payment:
+    """Return what a lot would pay if the interval ended now, and that as a rate of the index average (R-F8).
+
+    `row`: that of the market in `markets`; `dt_s`: seconds of a step. Also what margin for the next payment is of.
+    """
+    assert funding.twap is not None and dt_s >= 1
     samples = int(row[M_PREMIUM_COUNT])
     if samples == 0:
         return Payment(0)
     mark, index = (int(row[column]) * NANO // samples for column in (M_MARK_SUM_TICKS, M_INDEX_SUM_TICKS))
-    payment = funding.twap.payment_nanoticks(mark, index, funding.twap.accrued_ppb(funding.interval_s))
+    payment = funding.twap.payment_nanoticks(mark, index, funding.twap.accrued_ppb(samples * dt_s))
     per_lot, scale = payment * int(row[M_MULTIPLIER_ATOMS]), NANO
     while abs(per_lot) >= PER_LOT_LIMIT:
         per_lot, scale = towards_zero(per_lot, 10), scale // 10

@@ -27,6 +27,7 @@ from typing import Any, Protocol
 from tests.reference.margin import liquidation_price
 from tests.reference.state import FUND, owner_of
 from tests.reference.venue import ReferenceVenue
+from tests.reference.wide_prices import said_by_sources
 from tests.reference.workload import Command, World, random_commands, random_path
 
 Observation = dict[Any, Any]
@@ -35,7 +36,7 @@ Observation = dict[Any, Any]
 class Side(Protocol):
     """One of the venues compared."""
 
-    def process(self, commands: list[Command], index_ticks: list[int]) -> list[str]:
+    def process(self, commands: list[Command], index_ticks: list[Any]) -> list[str]:
         """Run one step and return a result per command."""
 
     def observe(self) -> Observation:
@@ -49,7 +50,7 @@ class ReferenceSide:
         self.venue: ReferenceVenue = world.venue(rules)
         self._postings = 0
 
-    def process(self, commands: list[Command], index_ticks: list[int]) -> list[str]:
+    def process(self, commands: list[Command], index_ticks: list[Any]) -> list[str]:
         """Run one step and check the laws."""
         self._postings = len(self.venue.postings)
         results = self.venue.process(commands, index_ticks)
@@ -111,7 +112,8 @@ def compare(
     `only_laws`: the sides have different rules, so that only the laws each of them asserts are looked at.
     """
     commands_run = 0
-    for step, index_ticks in enumerate(random_path(seed, world, steps)):
+    for step, path_ticks in enumerate(random_path(seed, world, steps)):
+        index_ticks = said_by_sources(seed, step, path_ticks, reference.venue.state.rules["mark"]["index"])
         commands = random_commands(seed, step, world, reference.venue)
         commands_run += len(commands)
         expected = reference.process(commands, index_ticks)

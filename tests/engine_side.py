@@ -60,7 +60,7 @@ class EngineSide:
         self.refusals: Counter[str] = Counter()
         self.unfinished = 0
 
-    def process(self, commands: list[Command], index_ticks: list[int]) -> list[str]:
+    def process(self, commands: list[Command], index_ticks: list[Any]) -> list[str]:
         """Run one step and return the result names."""
         report = self.venue.process(encode(commands), np.array(index_ticks, dtype=np.int64))
         self.unfinished += report.unfinished

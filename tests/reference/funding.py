@@ -116,7 +116,7 @@ def twap(state: State, market: int) -> tuple[int, Fraction | None]:
     if count == 0:
         return 0, None
     f, s = memory.mark_sum.pop(market) * PPB // count, memory.index_sum.pop(market) * PPB // count
-    accrued = rule["twap"]["interest_year_ppb"] * rule["interval_s"] // YEAR_S
+    accrued = rule["twap"]["interest_year_ppb"] * count * state.dt_s // YEAR_S
     low, high = s * rule["twap"]["low_ppb"] // PPB, s * rule["twap"]["high_ppb"] // PPB
     payment = f - s + clamp(s + s * accrued // PPB - f, low, high)
     return int(Fraction(payment * PPB, s)), Fraction(payment * state.value(market, 1, 1), PPB)

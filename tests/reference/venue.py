@@ -26,7 +26,7 @@ class ReferenceVenue:
         self.state: State = new_state(rules, markets, keys, dt_s, backstops, first_index_ticks, orders_max)
         watch.note(self.state, -1)
 
-    def process(self, commands: list[dict[str, Any]], index_ticks: list[int]) -> list[str]:
+    def process(self, commands: list[dict[str, Any]], index_ticks: list[Any]) -> list[str]:
         """Run one step and return "OK" or the name of the refusal for each command (R-S1)."""
         state = self.state
         prices.begin_step(state, index_ticks)

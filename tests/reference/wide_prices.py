@@ -17,8 +17,21 @@ def _impact(rng: Random) -> dict[str, Any]:
     return {"notional_quote": rng.choice([1, 5, 50]), "over_initial_rate": rng.random() < 0.3}
 
 
+def said_by_sources(seed: int, step: int, path_ticks: list[int], rule: dict[str, Any] | None) -> list[Any]:
+    """Return what each source says of each market in a step: about the path, now and then nonsense or nothing (0)."""
+    if rule is None:
+        return path_ticks
+    rng = Random(f"sources {seed} {step}")
+
+    def said(price: int) -> int:
+        wrong = rng.choice([0.3, 1.7]) if rng.random() < 0.08 else rng.gauss(1.0, 0.01)
+        return 0 if rng.random() < 0.2 else max(1, int(price * wrong))
+
+    return [[said(price) for _ in rule["weights"]] for price in path_ticks]
+
+
 def index_sources(rng: Random, rules: Rules) -> None:
-    """Draw an index of one to five sources; the world of the swarm lets all of them say the same."""
+    """Draw an index of one to five sources; `said_by_sources` says what they say."""
     rules["mark"]["index"] = {
         "weights": [rng.randint(1, 4) for _ in range(rng.randint(1, 5))],
         "method": rng.choice(["median", "mean", "trimmed_mean"]),

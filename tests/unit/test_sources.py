@@ -70,12 +70,12 @@ def test_more_sources_than_weights_are_refused() -> None:
     world = load_scenario("flash-shock").replaced({"traders": 50, "fund_traders": None})
     market = world.model_dump(mode="json", exclude_unset=True)["markets"][0]
     crowded = world.replaced({"markets": [{**market, "sources": [{}] * 4}]})
-    with pytest.raises(ScenarioError, match="4 sources are described, but mark.index of the rules weighs 3"):
+    with pytest.raises(ScenarioError, match=r"4 sources are described, but mark\.index of the rules weighs 3"):
         MarketModel(crowded, rules=THREE, seed=1)
 
 
 def test_steps_as_long_as_the_window_of_the_basis_are_refused() -> None:
     world = load_scenario("flash-shock").replaced({"dt_s": 60})
-    with pytest.raises(ScenarioError, match="dt_s: must be below mark.window_s of rules 'textbook', 60 s"):
+    with pytest.raises(ScenarioError, match=r"dt_s: must be below mark\.window_s of rules 'textbook', 60 s"):
         world.venue_rules(TEXTBOOK)
     assert world.venue_rules(replace(TEXTBOOK, {"mark.components": ["mid"]})).mark.components == ("mid",)
