@@ -5,7 +5,8 @@ from __future__ import annotations
 from delever.engine.contract import value_atoms
 from delever.engine.kernel import kernel
 from delever.engine.ledger import balance_atoms
-from delever.engine.margin import exposure_lots, maintenance_atoms, tier_of, unrealised_atoms
+from delever.engine.margin import exposure_lots, maintenance_atoms, unrealised_atoms
+from delever.engine.schedules import tier_of
 from delever.engine.tables import (
     FLAG_NOTICE,
     M_MARK_TICKS,

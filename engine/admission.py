@@ -7,7 +7,7 @@ from .book import fillable, within_band
 from .commands import FLAG_FOK, FLAG_FORCED, FLAG_IOC, FLAG_POST_ONLY, FLAG_REDUCE_ONLY, Kind, Result
 from .contract import value_atoms, worth_atoms
 from .kernel import kernel
-from .margin import exposure_lots, free_collateral_atoms, initial_ppm
+from .margin import exposure_initial_atoms, exposure_lots, free_collateral_atoms, initial_ppm
 from .positions import closable_lots
 from .tables import (
     A_ORDERS,
@@ -31,6 +31,7 @@ from .tables import (
     V_POSITION_FREE_ATOMS,
     V_POSITION_INTEREST_PPM,
     V_POSITION_VALUE_ATOMS,
+    V_REQUIREMENTS,
     V_SELF_TRADE,
     V_TAKER_PPM,
     Tables,
@@ -172,13 +173,23 @@ def _within_position_limit(t: Tables, market: int, exposure: int) -> bool:
 
 
 @kernel
+def _needs_more(t: Tables, account: int, market: int, bids: int, asks: int) -> bool:
+    """Say whether an order raises initial margin though the exposure stays: its side may need more (R-A30)."""
+    if t.venue[V_REQUIREMENTS] == 0:
+        return False
+    before = exposure_initial_atoms(t, account, market, 0, 0, 0)
+    return exposure_initial_atoms(t, account, market, 0, bids, asks) > before
+
+
+@kernel
 def check_margin(t: Tables, account: int, market: int, kind: int, side: int, lots: int, price_ticks: int) -> int:
-    """Return POSITION_LIMIT or MARGIN if the account may not take on the order's exposure, else OK (R-A6, R-A7)."""
+    """Return POSITION_LIMIT or MARGIN if the account may not take on the order's exposure, else OK (R-A7, R-A30)."""
+    bids, asks = lots if side > 0 else 0, lots if side < 0 else 0
     before = exposure_lots(t, account, market, 0, 0)
-    after = exposure_lots(t, account, market, lots if side > 0 else 0, lots if side < 0 else 0)
+    after = exposure_lots(t, account, market, bids, asks)
     if after > t.venue[V_LOTS_MAX]:
         return POSITION_LIMIT
-    if after <= before:
+    if after <= before and not _needs_more(t, account, market, bids, asks):
         return OK
     if not _within_position_limit(t, market, after):
         return POSITION_LIMIT
@@ -190,24 +201,24 @@ def check_margin(t: Tables, account: int, market: int, kind: int, side: int, lot
             price = mark
     open_loss = max(0, worth_atoms(t, market, side * lots, price) - worth_atoms(t, market, side * lots, mark))
     fee = ppm_up(value_atoms(t, market, lots, mark), t.venue[V_TAKER_PPM])
-    free = free_collateral_atoms(t, account, market, after)
+    free = free_collateral_atoms(t, account, market, 0, bids, asks)
     if t.venue[V_AUCTION_MARGIN] and t.markets[market, M_AUCTION]:
-        free -= _dearer_margin_atoms(t, account, market, lots, price if kind == LIMIT else 0)
+        free -= _dearer_margin_atoms(t, account, market, side * lots, price if kind == LIMIT else 0)
     return OK if free - open_loss - fee >= 0 else MARGIN
 
 
 @kernel
 def _dearer_margin_atoms(t: Tables, account: int, market: int, lots: int, price_ticks: int) -> int:
-    """Return what an order in an auction needs beyond its initial margin at the mark (R-H4).
+    """Return what an order in an auction needs of signed lots needs beyond its initial margin at the mark (R-H4).
 
     Its value is the largest of those at the mark, at its own price (0: none) and at the price of the auction now.
     """
-    at_mark = value_atoms(t, market, lots, t.markets[market, M_MARK_TICKS])
+    at_mark = value_atoms(t, market, abs(lots), t.markets[market, M_MARK_TICKS])
     value = at_mark
     if price_ticks > 0:
-        value = max(value, value_atoms(t, market, lots, price_ticks))
+        value = max(value, value_atoms(t, market, abs(lots), price_ticks))
     indicative, _, _ = auction_price(t, market)
     if indicative > 0:
-        value = max(value, value_atoms(t, market, lots, indicative))
+        value = max(value, value_atoms(t, market, abs(lots), indicative))
     assert value >= at_mark >= 0
-    return ppm_up(value - at_mark, initial_ppm(t, account, market, value))
+    return ppm_up(value - at_mark, initial_ppm(t, account, market, lots, value))

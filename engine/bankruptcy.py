@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from .contract import value_atoms, worth_atoms, worth_of
 from .kernel import kernel
-from .margin import equity_atoms, maintenance_atoms, open_positions, owner_of, unit_maintenance_atoms
+from .margin import equity_atoms, open_positions, owner_of, position_maintenance_atoms, unit_maintenance_atoms
 from .tables import M_MARK_TICKS, M_PRICE_MAX_TICKS, P_LOTS, V_INVERSE, V_MARKETS, Tables
 from .units import muldiv_down, muldiv_up
 
@@ -28,11 +28,18 @@ def bankruptcy_quote_atoms(t: Tables, unit: int, market: int, lots: int) -> int:
     change = worth_atoms(t, market, held + lots, mark) - worth_atoms(t, market, held, mark)
     equity, whole = equity_atoms(t, unit), unit_maintenance_atoms(t, unit)
     if whole > 0:
-        part = abs(maintenance_atoms(t, market, held + lots, mark) - maintenance_atoms(t, market, held, mark))
+        part = _freed_atoms(t, owner_of(t, unit), market, held, held + lots, mark)
     else:
         part, whole = abs(lots), abs(held) * open_positions(t, unit)
     share = muldiv_down(equity, part, whole) if equity >= 0 else -muldiv_up(-equity, part, whole)
     return -change - share
+
+
+@kernel
+def _freed_atoms(t: Tables, account: int, market: int, held: int, kept: int, mark_ticks: int) -> int:
+    """Return how much less maintenance margin a part of a position needs than all of it."""
+    all_of_it = position_maintenance_atoms(t, account, market, held, mark_ticks)
+    return abs(all_of_it - position_maintenance_atoms(t, account, market, kept, mark_ticks))
 
 
 @kernel

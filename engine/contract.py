@@ -14,7 +14,6 @@ from .kernel import kernel
 from .tables import (
     M_MULTIPLIER_ATOMS,
     M_PRICE_MAX_TICKS,
-    M_RATE_MAX_PPM,
     V_CLOSING_FEE_PPM,
     V_INVERSE,
     V_ROUND_BANKRUPTCY_INWARD,
@@ -141,14 +140,16 @@ def price_between_microticks(t: Tables, first_ticks: int, last_ticks: int, part_
 
 
 @kernel
-def lookout_ticks(t: Tables, market: int, lots: int, mark_ticks: int, share_atoms: int, level_ppm: int) -> int:
+def lookout_ticks(
+    t: Tables, market: int, lots: int, mark_ticks: int, share_atoms: int, steepest_ppm: int, level_ppm: int
+) -> int:
     """Return a price beyond which signed lots may have lost `share_atoms`; before it they have not.
 
-    What the unit needs rises with the position's value, by at most the highest rate times `level_ppm`, the highest
+    What the unit needs rises with the position's value, by at most `steepest_ppm` times `level_ppm`, the highest
     multiple of maintenance margin that is looked out for. A price outside 1 .. price_max - 1 says: never.
     """
     assert lots != 0 and share_atoms >= 0 and level_ppm >= PPM
-    rate_ppm = ppm_up(t.markets[market, M_RATE_MAX_PPM], level_ppm)
+    rate_ppm = ppm_up(steepest_ppm, level_ppm)
     if t.venue[V_INVERSE]:
         # Each value is rounded by less than an atom, each requirement too, and a level multiplies that.
         share = max(0, share_atoms - 2 - 2 * (level_ppm // PPM + 1))

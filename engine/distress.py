@@ -18,6 +18,7 @@ from .levels import start_atoms, stop_atoms
 from .margin import health_atoms, in_unit, market_of, owner_of, unit_of
 from .pockets import general_atoms, search_all, search_level_atoms
 from .prefetch import prefetch
+from .schedules import steepness_ppm, tier_of
 from .tables import (
     FLAG_LISTED,
     FLAG_LOOKED,
@@ -27,16 +28,20 @@ from .tables import (
     M_MARK_SEEN_TICKS,
     M_MARK_TICKS,
     M_PRICE_MAX_TICKS,
+    M_RATE_MAX_PPM,
+    M_SCHEDULE,
     NONE,
     P_LOOK_BEFORE,
     P_LOOK_NEXT,
     P_LOTS,
     POCKETS_SEARCH,
+    STEPPED,
     T_LOOK_LONGS,
     T_LOOK_SHORTS,
     U_FLAGS,
     U_LIQUIDATION,
     U_SINCE_STEP,
+    V_ACCOUNTS,
     V_AT_OR_BELOW,
     V_BUFFER_PPM,
     V_CALL_PPM,
@@ -46,6 +51,7 @@ from .tables import (
     V_MARKETS,
     V_OWING_COUNT,
     V_POCKETS,
+    V_REQUIREMENTS,
     V_SEARCH_PPM,
     V_START_PPM,
     V_STEP,
@@ -133,7 +139,34 @@ def _nominate_crossed(t: Tables) -> None:
             _nominate(t, market, T_LOOK_LONGS, mark, seen)
         elif mark > seen:
             _nominate(t, market, T_LOOK_SHORTS, seen, mark)
+        if mark != seen and markets[market, M_SCHEDULE] == STEPPED:
+            _nominate_stepped(t, market, seen, mark)
         markets[market, M_MARK_SEEN_TICKS] = mark
+
+
+@kernel
+def _nominate_stepped(t: Tables, market: int, seen: int, mark: int) -> None:
+    """Note the units of all positions whose value is on another step than at the last look (R-A21).
+
+    There the requirement jumps, for a long when its value rises, and no price at which to look out for that can be
+    filed beside the one of its losses: so this is a sweep, in markets with such steps only.
+    """
+    assert seen != mark
+    for account in range(t.venue[V_ACCOUNTS]):
+        lots = abs(t.positions[account * t.venue[V_MARKETS] + market, P_LOTS])
+        if lots != 0:
+            before = tier_of(t, market, value_atoms(t, market, lots, seen))
+            if tier_of(t, market, value_atoms(t, market, lots, mark)) != before:
+                note_looked(t, unit_of(t, account, market))
+
+
+@kernel
+def nominate_holders(t: Tables, market: int) -> None:
+    """Note the units of all positions in a market: what they need has changed though nothing moved."""
+    assert t.venue[V_REQUIREMENTS] != 0, "brackets change with the mark and the position only"
+    for account in range(t.venue[V_ACCOUNTS]):
+        if t.positions[account * t.venue[V_MARKETS] + market, P_LOTS] != 0:
+            note_looked(t, unit_of(t, account, market))
 
 
 @kernel
@@ -239,7 +272,7 @@ def _file_unit(t: Tables, unit: int, account: int, buffer: int) -> None:
         if in_unit(t, unit, account, market):
             lots = positions[account * venue[V_MARKETS] + market, P_LOTS]
             whole += value_atoms(t, market, abs(lots), markets[market, M_MARK_TICKS])
-    buffer = max(0, buffer - SLACK_ATOMS * venue[V_MARKETS] * -(-venue[V_START_PPM] // PPM))
+    buffer = max(0, buffer - _slack_atoms(t) * venue[V_MARKETS])
     for market in range(venue[V_MARKETS]):
         row = account * venue[V_MARKETS] + market
         lots = positions[row, P_LOTS]
@@ -250,8 +283,18 @@ def _file_unit(t: Tables, unit: int, account: int, buffer: int) -> None:
         assert 0 < value <= whole
         share = buffer if value == whole else muldiv_down(buffer, value, whole)
         level = max(PPM, venue[V_CALL_PPM], venue[V_SEARCH_PPM], venue[V_START_PPM])
+        steepest = steepness_ppm(t, market, lots) if venue[V_REQUIREMENTS] else markets[market, M_RATE_MAX_PPM]
         column = T_LOOK_LONGS if lots > 0 else T_LOOK_SHORTS
-        _file(t, row, market, column, lookout_ticks(t, market, lots, mark, share, level))
+        _file(t, row, market, column, lookout_ticks(t, market, lots, mark, share, steepest, level))
+
+
+@kernel
+def _slack_atoms(t: Tables) -> int:
+    """Return what the roundings of a position's requirement can add up to between two marks."""
+    if t.venue[V_REQUIREMENTS] == 0:
+        return SLACK_ATOMS * -(-t.venue[V_START_PPM] // PPM)
+    # a schedule, its funding, volatility and closing fee are rounded one by one, and levels multiply them
+    return 4 * SLACK_ATOMS * (1 + max(t.venue[V_CALL_PPM], t.venue[V_SEARCH_PPM], t.venue[V_START_PPM]) // PPM)
 
 
 @kernel

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from .contract import price_between_microticks, worth_atoms
+from .contract import price_between_microticks, value_atoms, worth_atoms
 from .distress import is_distressed
 from .kernel import kernel
-from .margin import equity_atoms, maintenance_atoms, unit_maintenance_atoms, unit_of
+from .margin import equity_atoms, position_maintenance_atoms, unit_maintenance_atoms, unit_of
 from .pockets import general_atoms
-from .tables import M_MARK_TICKS, M_PRICE_MAX_TICKS, P_LOTS, V_MARKETS, Table, Tables
+from .schedules import tier_of
+from .tables import M_MARK_TICKS, M_PRICE_MAX_TICKS, M_SCHEDULE, P_LOTS, STEPPED, V_MARKETS, Table, Tables
 from .units import PPM, muldiv_down
 
 NEVER = -1
@@ -21,7 +22,8 @@ def liquidation_ticks(t: Tables, account: int, market: int) -> int:
     Other marks stay. 0 if the account is flat or no price within 1 .. price_max - 1 does it; the mark itself if the
     unit is distressed now.
     What a search of the general account would bring counts as equity (R-A41).
-    Found by bisection: on the way to a loss equity falls at least as fast as the requirement.
+    Found by bisection: on the way to a loss equity falls at least as fast as the requirement, as long as the position's
+    value stays on one step (R-A21); so steps are searched one after another.
     """
     lots = t.positions[account * t.venue[V_MARKETS] + market, P_LOTS]
     if lots == 0:
@@ -79,8 +81,9 @@ def _health_at(t: Tables, account: int, market: int, lots: int, price_ticks: int
     mark = t.markets[market, M_MARK_TICKS]
     unit = unit_of(t, account, market)
     equity = equity_atoms(t, unit) + general_atoms(t, unit) - worth_atoms(t, market, lots, mark)
-    need = unit_maintenance_atoms(t, unit) - maintenance_atoms(t, market, lots, mark)
-    return equity + worth_atoms(t, market, lots, price_ticks), need + maintenance_atoms(t, market, lots, price_ticks)
+    need = unit_maintenance_atoms(t, unit) - position_maintenance_atoms(t, account, market, lots, mark)
+    equity += worth_atoms(t, market, lots, price_ticks)
+    return equity, need + position_maintenance_atoms(t, account, market, lots, price_ticks)
 
 
 @kernel
@@ -90,18 +93,42 @@ def _distance_ticks(t: Tables, account: int, market: int, lots: int) -> int:
     furthest = mark - 1 if lots > 0 else t.markets[market, M_PRICE_MAX_TICKS] - 1 - mark
     equity, need = _health_at(t, account, market, lots, mark)
     equity -= worth_atoms(t, market, lots, mark)
-    need -= maintenance_atoms(t, market, lots, mark)
-    safe, hit = -1, furthest + 1
-    while hit - safe > 1:
-        distance = (safe + hit) // 2
-        price = mark + _losing(lots) * distance
-        needed = need + maintenance_atoms(t, market, lots, price)
-        if is_distressed(t, equity + worth_atoms(t, market, lots, price), needed):
-            hit = distance
+    need -= position_maintenance_atoms(t, account, market, lots, mark)
+    first = 0
+    while first <= furthest:
+        last = _end_of_step(t, market, lots, first, furthest)
+        safe, hit = first - 1, last + 1
+        while hit - safe > 1:
+            distance = (safe + hit) // 2
+            price = mark + _losing(lots) * distance
+            needed = need + position_maintenance_atoms(t, account, market, lots, price)
+            if is_distressed(t, equity + worth_atoms(t, market, lots, price), needed):
+                hit = distance
+            else:
+                safe = distance
+        assert hit >= first
+        if hit <= last:
+            return hit
+        first = last + 1
+    return NEVER
+
+
+@kernel
+def _end_of_step(t: Tables, market: int, lots: int, first: int, furthest: int) -> int:
+    """Return the last distance from `first` on up to which the value of lots stays on one step of the schedule."""
+    if t.markets[market, M_SCHEDULE] != STEPPED:
+        return furthest
+    mark = t.markets[market, M_MARK_TICKS]
+    here = tier_of(t, market, value_atoms(t, market, abs(lots), mark + _losing(lots) * first))
+    inside, beyond = first, furthest + 1
+    while beyond - inside > 1:
+        distance = (inside + beyond) // 2
+        if tier_of(t, market, value_atoms(t, market, abs(lots), mark + _losing(lots) * distance)) == here:
+            inside = distance
         else:
-            safe = distance
-    assert hit >= 0
-    return NEVER if hit > furthest else hit
+            beyond = distance
+    assert first <= inside <= furthest
+    return inside
 
 
 @kernel

@@ -5,11 +5,17 @@ from __future__ import annotations
 from .contract import value_atoms, worth_atoms
 from .kernel import kernel
 from .ledger import balance_atoms
+from .schedules import full_initial_atoms, measured_tier, requirement_atoms, rounded, tier_of
 from .tables import (
+    AT_ENTRY,
+    BY_ITSELF,
+    BY_LOTS,
+    BY_OTHERS,
+    CLOSING_AT_BANKRUPTCY,
     M_MARK_TICKS,
-    M_TIER_COUNT,
-    M_TIERS,
+    M_SCHEDULE,
     NONE,
+    OF_POSITION,
     P_ASKS_LOTS,
     P_BIDS_LOTS,
     P_COST_ATOMS,
@@ -17,15 +23,15 @@ from .tables import (
     P_ISOLATED,
     P_LOTS,
     TIER_DEDUCTION_ATOMS,
-    TIER_FLOOR_ATOMS,
     TIER_INITIAL_PPM,
     TIER_MAINTENANCE_PPM,
+    V_CLOSING_PPM,
     V_MARKETS,
     V_POCKETS_AT,
-    V_ROUND_REQUIREMENT_UP,
+    V_REQUIREMENTS,
     Tables,
 )
-from .units import PPM, muldiv_down
+from .units import PPM, muldiv_down, muldiv_up
 
 
 @kernel
@@ -66,50 +72,68 @@ def in_unit(t: Tables, unit: int, account: int, market: int) -> bool:
 
 
 @kernel
-def tier_of(t: Tables, market: int, value: int) -> int:
-    """Return the row of `tiers` whose bracket holds a position value (R-A1)."""
-    row = t.markets[market, M_TIERS]
-    last = row + t.markets[market, M_TIER_COUNT] - 1
-    assert t.tiers[row, TIER_FLOOR_ATOMS] <= value, "the first tier starts at zero"
-    while row < last and t.tiers[row + 1, TIER_FLOOR_ATOMS] <= value:
-        row += 1
-    return row
-
-
-@kernel
-def _rounded(t: Tables, value: int, rate_ppm: int) -> int:
-    """Return a requirement, rounded as the rules say (R-A2)."""
-    assert value >= 0
-    up = PPM - 1 if t.venue[V_ROUND_REQUIREMENT_UP] else 0
-    return value // PPM * rate_ppm + (value % PPM * rate_ppm + up) // PPM
-
-
-@kernel
 def maintenance_atoms(t: Tables, market: int, lots: int, mark_ticks: int) -> int:
-    """Return the maintenance margin of |lots| at a mark (R-A2)."""
+    """Return the maintenance margin of lots at a mark, of any position of so many (R-A2)."""
     if lots == 0:
         return 0
     value = value_atoms(t, market, abs(lots), mark_ticks)
+    if t.venue[V_REQUIREMENTS]:
+        return requirement_atoms(t, market, lots, value)
     row = tier_of(t, market, value)
-    need = _rounded(t, value, t.tiers[row, TIER_MAINTENANCE_PPM]) - t.tiers[row, TIER_DEDUCTION_ATOMS]
+    need = rounded(t, value, t.tiers[row, TIER_MAINTENANCE_PPM], PPM) - t.tiers[row, TIER_DEDUCTION_ATOMS]
     assert need <= value, "maintenance margin is never more than the position's value"
     return max(0, need)
 
 
 @kernel
-def initial_ppm(t: Tables, account: int, market: int, value: int) -> int:
-    """Return the initial margin rate that holds for an account at a position value (R-A3)."""
+def position_maintenance_atoms(t: Tables, account: int, market: int, lots: int, mark_ticks: int) -> int:
+    """Return the maintenance margin of signed lots, all or some of an account's position, at a mark (R-A28, R-A29)."""
+    if t.venue[V_REQUIREMENTS] & OF_POSITION == 0 or lots == 0:
+        return maintenance_atoms(t, market, lots, mark_ticks)
+    row = account * t.venue[V_MARKETS] + market
+    held, cost = t.positions[row, P_LOTS], t.positions[row, P_COST_ATOMS]
+    assert abs(lots) <= abs(held) and (lots > 0) == (held > 0), "of lots it has"
+    value = abs(value_atoms(t, market, lots, mark_ticks))
+    if t.venue[V_REQUIREMENTS] & AT_ENTRY:
+        value = muldiv_down(abs(cost), abs(lots), abs(held))
+    need = requirement_atoms(t, market, lots, value)
+    if t.venue[V_REQUIREMENTS] & CLOSING_AT_BANKRUPTCY:
+        need += muldiv_up(_closing_fee_atoms(t, account, market, cost), abs(lots), abs(held))
+    return need
+
+
+@kernel
+def _closing_fee_atoms(t: Tables, account: int, market: int, cost: int) -> int:
+    """Return the fee of closing a position at the price at which that fee uses up the unit's balance (R-A29)."""
+    left = cost - balance_atoms(t, unit_of(t, account, market))
+    fee_ppm = t.venue[V_CLOSING_PPM]
+    if cost > 0:
+        # what the position is sold for, less the fee, is what is missing
+        return muldiv_up(max(0, left), fee_ppm, PPM - fee_ppm)
+    return muldiv_up(max(0, -left), fee_ppm, PPM + fee_ppm)
+
+
+@kernel
+def initial_ppm(t: Tables, account: int, market: int, lots: int, value: int) -> int:
+    """Return the initial margin rate at which a pocket is filled for signed lots of a value (R-M7, R-A30)."""
+    scheduled = t.markets[market, M_SCHEDULE] > BY_LOTS or t.venue[V_REQUIREMENTS] & BY_ITSELF != 0
+    if scheduled and value > 0:
+        switches = t.venue[V_REQUIREMENTS] & ~BY_OTHERS
+        return muldiv_up(full_initial_atoms(t, account, market, lots, value, switches), PPM, value)
     own = t.positions[account * t.venue[V_MARKETS] + market, P_INITIAL_PPM]
-    return max(own, t.tiers[tier_of(t, market, value), TIER_INITIAL_PPM])
+    return max(own, t.tiers[measured_tier(t, market, lots, value), TIER_INITIAL_PPM])
 
 
 @kernel
 def initial_atoms(t: Tables, account: int, market: int, lots: int) -> int:
-    """Return the initial margin of |lots| at the mark (R-A3)."""
+    """Return the initial margin of signed lots at the mark (R-A3)."""
     if lots == 0:
         return 0
     value = value_atoms(t, market, abs(lots), t.markets[market, M_MARK_TICKS])
-    return _rounded(t, value, initial_ppm(t, account, market, value))
+    if t.venue[V_REQUIREMENTS]:
+        return full_initial_atoms(t, account, market, lots, value, t.venue[V_REQUIREMENTS])
+    own = t.positions[account * t.venue[V_MARKETS] + market, P_INITIAL_PPM]
+    return rounded(t, value, max(own, t.tiers[tier_of(t, market, value), TIER_INITIAL_PPM]), PPM)
 
 
 @kernel
@@ -134,7 +158,7 @@ def health_atoms(t: Tables, unit: int) -> tuple[int, int]:
         if lots != 0 and t.positions[row, P_ISOLATED] == isolated:
             mark = t.markets[market, M_MARK_TICKS]
             equity += worth_atoms(t, market, lots, mark) - t.positions[row, P_COST_ATOMS]
-            maintenance += maintenance_atoms(t, market, lots, mark)
+            maintenance += position_maintenance_atoms(t, account, market, lots, mark)
     return equity, maintenance
 
 
@@ -157,7 +181,7 @@ def unit_maintenance_atoms(t: Tables, unit: int) -> int:
     for market in range(t.venue[V_MARKETS]):
         if in_unit(t, unit, account, market):
             lots = t.positions[account * t.venue[V_MARKETS] + market, P_LOTS]
-            total += maintenance_atoms(t, market, lots, t.markets[market, M_MARK_TICKS])
+            total += position_maintenance_atoms(t, account, market, lots, t.markets[market, M_MARK_TICKS])
     return total
 
 
@@ -191,15 +215,35 @@ def exposure_with_lots(t: Tables, account: int, market: int, lots: int) -> int:
 
 
 @kernel
-def free_collateral_atoms(t: Tables, account: int, market_changed: int, exposure_changed: int) -> int:
+def exposure_initial_atoms(t: Tables, account: int, market: int, more_lots: int, more_bids: int, more_asks: int) -> int:
+    """Return the initial margin of an account's exposure in a market, with something added to it (R-A5, R-A6, R-A30).
+
+    Where the rate depends on the side, that of the side that needs more.
+    """
+    row = account * t.venue[V_MARKETS] + market
+    held = t.positions[row, P_LOTS] + more_lots
+    up = held + t.positions[row, P_BIDS_LOTS] + more_bids
+    down = held - t.positions[row, P_ASKS_LOTS] - more_asks
+    assert down <= up
+    if t.venue[V_REQUIREMENTS] == 0:
+        return initial_atoms(t, account, market, max(abs(up), abs(down)))
+    return max(initial_atoms(t, account, market, max(0, up)), initial_atoms(t, account, market, min(0, down)))
+
+
+@kernel
+def free_collateral_atoms(
+    t: Tables, account: int, market_changed: int, more_lots: int, more_bids: int, more_asks: int
+) -> int:
     """Return the free collateral of an account (R-A5).
 
-    `exposure_changed` replaces the exposure in `market_changed`; pass NONE for the state as it is.
+    In `market_changed` so many lots are added to its position, bids and asks; pass NONE for the state as it is.
     """
     free = equity_atoms(t, account)
     for market in range(t.venue[V_MARKETS]):
-        exposure = exposure_changed if market == market_changed else exposure_lots(t, account, market, 0, 0)
-        need = initial_atoms(t, account, market, exposure)
+        if market == market_changed:
+            need = exposure_initial_atoms(t, account, market, more_lots, more_bids, more_asks)
+        else:
+            need = exposure_initial_atoms(t, account, market, 0, 0, 0)
         row = account * t.venue[V_MARKETS] + market
         if t.positions[row, P_ISOLATED]:
             need = max(0, need - initial_atoms(t, account, market, t.positions[row, P_LOTS]))
@@ -221,7 +265,7 @@ def position_equity_atoms(t: Tables, unit: int, market: int, equity: int) -> int
     if whole == 0:
         return abs(equity) // count if equity >= 0 else -(abs(equity) // count)
     lots = t.positions[account * t.venue[V_MARKETS] + market, P_LOTS]
-    part = maintenance_atoms(t, market, lots, t.markets[market, M_MARK_TICKS])
+    part = position_maintenance_atoms(t, account, market, lots, t.markets[market, M_MARK_TICKS])
     assert 0 <= part <= whole
     share = muldiv_down(abs(equity), part, whole)
     return share if equity >= 0 else -share

@@ -84,7 +84,7 @@ def settle_value(
     fee = fee_atoms(t, account, value, fee_ppm)
     before = balance_atoms(t, unit)
     if pocketed and closing == 0:
-        _move_margin_in(t, account, market, unit, opening, abs(after), price_ticks, max(0, fee), cause)
+        _move_margin_in(t, account, market, unit, opening, after, price_ticks, max(0, fee), cause)
     cost = positions[row, P_COST_ATOMS]
     removed = 0
     realised = 0
@@ -107,7 +107,7 @@ def settle_value(
         _release_margin(t, account, unit, before, realised, closing, abs(held), cause)
         if opening > 0:
             debt = max(0, -balance_atoms(t, unit))
-            _move_margin_in(t, account, market, unit, opening, abs(after), price_ticks, debt, cause)
+            _move_margin_in(t, account, market, unit, opening, after, price_ticks, debt, cause)
 
 
 @kernel
@@ -178,7 +178,7 @@ def _move_margin_in(
     cause: int,
 ) -> None:
     """Move the margin of newly opened lots, and `extra` atoms, from the cross unit to the pocket (R-M7)."""
-    rate = initial_ppm(t, account, market, value_atoms(t, market, lots_after, price_ticks))
+    rate = initial_ppm(t, account, market, lots_after, value_atoms(t, market, abs(lots_after), price_ticks))
     wanted = ppm_up(value_atoms(t, market, opening, price_ticks), rate) + extra
     assert wanted >= 0 and unit != account
     amount = min(wanted, max(0, balance_atoms(t, account)))

@@ -135,7 +135,7 @@ def payment_due(venue: Venue, funding: Funding, market: int, price_ticks: int) -
     else:
         samples = int(row[M_PREMIUM_COUNT])
         premium = int(row[M_PREMIUM_SUM_PPB]) // samples if samples else 0
-        period_rate = funding.period_rate_ppb(premium, _period_cap_ppb(venue, funding, row))
+        period_rate = funding.period_rate_ppb(premium, period_cap_ppb(venue, funding, row))
         if funding.cumulative is not None:
             return _sum_payment(funding, row, period_rate, price_ticks)
         rest = int(row[M_FUNDING_REST]) if funding.continuous is not None else 0
@@ -174,7 +174,7 @@ def _sum_payment(funding: Funding, row: Row, period_rate_ppb: int, price_ticks: 
     return Payment(rate, delta, 10**funding.cumulative.decimals)
 
 
-def _period_cap_ppb(venue: Venue, funding: Funding, row: Row) -> int | None:
+def period_cap_ppb(venue: Venue, funding: Funding, row: Row) -> int | None:
     """Return the cap of a period out of the market's margin rates, None without such a rule (R-F6)."""
     if funding.margin_cap is None:
         return None

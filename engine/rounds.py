@@ -11,11 +11,11 @@ from .margin import (
     equity_atoms,
     health_atoms,
     in_unit,
-    maintenance_atoms,
     market_of,
     open_positions,
     owner_of,
     position_equity_atoms,
+    position_maintenance_atoms,
 )
 from .tables import (
     A_KEY,
@@ -125,7 +125,7 @@ def describe_closing(t: Tables, unit: int, equity: int, rows: Table, start: int)
         rows[start, K_LOTS] = lots
         rows[start, K_VALUE] = value_atoms(t, market, abs(lots), mark)
         rows[start, K_EQUITY] = share
-        rows[start, K_MAINTENANCE] = maintenance_atoms(t, market, lots, mark)
+        rows[start, K_MAINTENANCE] = position_maintenance_atoms(t, account, market, lots, mark)
         rows[start, K_BANKRUPTCY] = bankruptcy_ticks(t, market, lots, mark, share)
         rows[start, K_MARK] = mark
         rows[start, K_SINCE_PARTIAL] = t.venue[V_STEP] - t.units[unit, U_COOLDOWN_STEP]
@@ -187,15 +187,20 @@ def _record_liquidation(t: Tables, unit: int, account: int) -> None:
             first = False
         share = position_equity_atoms(t, unit, market, equity)
         price = bankruptcy_ticks(t, market, lots, mark, share)
-        need = maintenance_atoms(t, market, lots, mark)
+        need = position_maintenance_atoms(t, account, market, lots, mark)
         record(t, BANKRUPTCY, market, account, unit, lots, price, need, number, mark)
 
 
 @kernel
-def maintenance_many(t: Tables, markets: Table, lots: Table, marks: Table, amounts: Table) -> None:
-    """Write the maintenance margin of so many lots of each market at each mark into `amounts` (n,)."""
+def maintenance_many(t: Tables, accounts: Table, markets: Table, lots: Table, marks: Table, amounts: Table) -> None:
+    """Write the maintenance margin of so many lots of each account's position, at each mark, into `amounts` (n,).
+
+    `lots` is without sign.
+    """
     for i in range(markets.shape[0]):
-        amounts[i] = maintenance_atoms(t, markets[i], lots[i], marks[i])
+        held = t.positions[accounts[i] * t.venue[V_MARKETS] + markets[i], P_LOTS]
+        signed = lots[i] if held > 0 else -lots[i]
+        amounts[i] = position_maintenance_atoms(t, accounts[i], markets[i], signed, marks[i])
 
 
 @kernel

@@ -18,6 +18,7 @@ from .formulas import MARK_COMPONENTS
 from .funds import FUND_SWITCHES, fill_funds
 from .halts import HALT_SWITCHES, fill_halts, memory_s
 from .liquidating import LIQUIDATION_SWITCHES, fill_liquidation, fill_window, window_seconds
+from .margin_columns import fill_margin, tier_rows
 from .matching_columns import MATCHING_SWITCHES, fill_matching, holds_auctions, lead_keys
 from .occupancy import words_needed
 from .pockets import fill_pockets
@@ -53,6 +54,7 @@ from .tables import (
     M_MARK_BEFORE_TICKS,
     M_MARK_SEEN_TICKS,
     M_MARK_TICKS,
+    M_MOVING,
     M_MULTIPLIER_ATOMS,
     M_PRICE_MAX_TICKS,
     M_RATE_MAX_PPM,
@@ -159,7 +161,7 @@ def allocate(
     price_max = max(market.price_max_ticks for market in markets)
     own_funds = rules.insurance.market_funds is not None
     pocket_rows = traders * count if rules.margin.isolated_allowed or own_funds else 0
-    tiers = [rules.margin.table(market.symbol) for market in markets]
+    tiers = [tier_rows(rules.margin, market.symbol) for market in markets]
     events_max = max(EVENTS_MIN, 4 * (rules.contract.orders_per_account_max + EVENTS_PER_MATCH))
     ladders = 2 * count if holds_auctions(rules) else count
     unit_rows = traders + VENUE_UNITS + pocket_rows + count * own_funds
@@ -211,6 +213,7 @@ def allocate(
         fill_window(t.markets[row], rules.liquidation)
         first_tier += len(tiers[row])
     assert first_tier == len(t.tiers)
+    fill_margin(t, rules.margin, [market.symbol for market in markets])
     fill_prices(t.venue, t.markets, rules)
     return t
 
@@ -368,6 +371,9 @@ def digest(t: Tables) -> str:
     _hash_columns(state, t.markets[:, :M_COLLAR_LOW])
     if t.venue[V_AUCTIONS] or t.venue[V_ALLOCATION]:
         _hash_columns(state, t.markets[:, M_AUCTION : M_TOP_ASK + 1])
+    moving = t.markets[:, M_MOVING]
+    if moving.any():  # so that a rule set without them keeps the digest it always had
+        state.update(moving.tobytes())
     state.update(t.venue[:V_EVENT_COUNT].data)
     return state.hexdigest()
 

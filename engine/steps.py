@@ -17,10 +17,11 @@ from .formulas_liquidation import (
 )
 from .kernel import kernel
 from .levels import stop_atoms, unit_value_atoms
-from .margin import health_atoms, tier_of
+from .margin import health_atoms
 from .rounds import K_ACCOUNT, K_LOTS, K_MAINTENANCE, K_MARK, K_MARKET, K_UNIT, K_VALUE
 from .rules.base import ATOMS_PER_QUOTE
 from .rules.steps import CloseFactor, Cover, Ladder, Portion, Slices
+from .schedules import measured_tier
 from .tables import (
     FLAG_PACED,
     M_TIERS,
@@ -195,14 +196,14 @@ def _write_fees(t: Tables, numbers: Table, rows: Table, plan: Table, i: int) -> 
 def ladder_lots(t: Tables, market: int, held: int, mark: int, down: int, whole_tiers: int) -> int:
     """Return the lots above a lower bracket: `down` brackets lower, 0 for the first; all within the lowest (R-W22)."""
     first = t.markets[market, M_TIERS]
-    tier = tier_of(t, market, value_atoms(t, market, held, mark))
+    tier = measured_tier(t, market, held, value_atoms(t, market, held, mark))
     if tier - first < whole_tiers:
         return held
     target = first if down == 0 else max(first, tier - down)
     low, high = 0, held
     while low < high:  # the most lots that fit
         middle = (low + high + 1) // 2
-        if tier_of(t, market, value_atoms(t, market, middle, mark)) <= target:
+        if measured_tier(t, market, middle, value_atoms(t, market, middle, mark)) <= target:
             low = middle
         else:
             high = middle - 1

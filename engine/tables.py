@@ -122,6 +122,22 @@ M_FORCED_ATOMS = 26
 M_MARK_SEEN_TICKS = 27  # distress: mark at the last look
 M_WAIT_MARK_TICKS = 28  # book: mark when waiting orders were last collected
 M_SUM_COST_ATOMS = 29  # positions: sum of cost over all positions (control total of I3)
+M_SCHEDULE = 40  # rules of margin, fixed (margin_columns.py): code below
+M_LONG_INITIAL_PPM = 41  # base rates of the schedule, by side
+M_LONG_MAINTENANCE_PPM = 42
+M_SHORT_INITIAL_PPM = 43
+M_SHORT_MAINTENANCE_PPM = 44
+M_SLOPE_PPM = 45  # what M_SLOPE_LOTS add to the rate; of a model, the part of the funding owed that it asks for
+M_SLOPE_LOTS = 46
+M_SCALE_PPM = 47  # square root: part of the base; skew scaled: maintenance of initial; model: initial of maintenance
+M_MINIMUM_ATOMS = 48
+M_OWED = 49  # volatility: funding if it were paid now, where a schedule asks for a part of it: ppb of the value, or
+M_OPEN_INTEREST_LOWER_ATOMS = 50
+M_OPEN_INTEREST_UPPER_ATOMS = 51
+M_VARIANCE = 52  # volatility: of returns, in ppb squared
+M_VOLATILITY_PPM = 53  # volatility: rate that follows from it
+M_OWED_SCALE = 46  # ... if this is above 0, atoms a lot, divided by it; a model has no M_SLOPE_LOTS
+M_SAMPLE_TICKS = 54  # volatility: price from which the next return counts
 M_AUCTION = 93  # auction: 0 while the market trades, else who holds the auction (R-H1)
 M_AUCTION_TICKS = 94  # auction: price of its last uncrossing, 0 from its beginning until then
 M_UNCROSSING_TICKS = 95  # auction: price at which orders are being matched just now, 0 otherwise
@@ -158,6 +174,10 @@ M_FUNDING_DAY_PPB = 77  # premium: rate of a day that moves with the skew
 M_MARK_SUM_TICKS = 78  # premium: sums over the funding interval
 M_INDEX_SUM_TICKS = 79
 MARKET_COLUMNS = 120
+M_MOVING = [M_OWED, M_VARIANCE, M_VOLATILITY_PPM, M_SAMPLE_TICKS]  # part of the state of a market, if not 0
+
+# Values of M_SCHEDULE. Up to STEPPED the brackets of `tiers` hold by value; of BY_LOTS they hold by lots.
+BRACKETED, STEPPED, BY_LOTS, AFFINE, SQUARE_ROOT, SKEW_SCALED, WEIGHTS, MODEL = range(8)
 
 # history[market, step mod rows]: what the index, mark and funding rules need of the latest steps; no rows without them.
 H_LOTS = 0  # trades: lots of the trades that count, and the sum of lots times price in ticks
@@ -228,6 +248,18 @@ V_COLLAR_PPM = 45  # fixed
 V_CALLED = 46  # distress: units on which a margin call stands
 V_INVERSE = 47  # contract, fixed: 1 if the payoff is inverse
 V_CLOSING_FEE_PPM = 48  # contract, fixed: fee for which bankruptcy prices leave room
+V_REQUIREMENTS = 60  # rules of margin, fixed: bits below; 0: brackets at mark and nothing else
+V_LEAST_INITIAL_PPM = 61
+V_CLOSING_PPM = 62
+V_SKEW_PPM = 63
+V_SKEW_LOTS = 64
+V_CONCENTRATION_FREE_PPM = 65
+V_CONCENTRATION_PPM = 66
+V_DECAY_PPM = 67
+V_VOLATILITY_MULTIPLE_PPM = 68
+V_VOLATILITY_FLOOR_PPM = 69
+V_VOLATILITY_MAX_PPM = 70
+V_VOLATILITY_SHARE_PPM = 71  # of it that maintenance margin asks for
 # The insurance fund and what it decides (drawdown.py, adl_terms.py).
 V_ADL_WINDOW_STEPS = 115  # fixed: drawdown that starts deleveraging; 0 steps: none
 V_ADL_DROP_PPM = 116
@@ -291,6 +323,20 @@ V_GUARD_PPM = 92  # fixed: 0 if no guard holds liquidations back
 V_PREMIUM_RULE = 93  # fixed: 1 if the premium is sampled by a rule of its own
 V_FUNDING_STEPS = 94  # venue: steps from one payment to the next, 0 without funding
 VENUE_COLUMNS = 200
+
+# Bits of V_REQUIREMENTS.
+HAS_SCHEDULES = 1  # a market has a schedule other than brackets
+AT_ENTRY = 2  # maintenance margin is worked out from the entry
+CLOSING_AT_MARK = 4
+CLOSING_AT_BANKRUPTCY = 8
+BY_OPEN_INTEREST = 16
+BY_OWN_SIZE = 32
+BY_IMBALANCE = 64
+BY_CONCENTRATION = 128
+BY_VOLATILITY = 256
+BY_OTHERS = BY_OPEN_INTEREST | BY_IMBALANCE | BY_CONCENTRATION  # what depends on the positions of others
+BY_ITSELF = BY_OWN_SIZE | BY_VOLATILITY
+OF_POSITION = AT_ENTRY | CLOSING_AT_BANKRUPTCY  # what depends on more than lots and mark
 
 # Values of V_LEFTOVER, V_ADL_TRIGGER, V_ADL_RANK and V_ADL_PRICE: a rule's words in the order given here.
 LEFTOVERS = ("retry", "fund", "backstop")

@@ -201,11 +201,10 @@ def backstop_accepts(t: Tables, backstop: int, account: int, market: int, lots: 
     """Say whether a backstop account takes a position: solvent, within its limit and free collateral (R-W5)."""
     if backstop == account or _is_unsound(t, backstop) or _is_unsound(t, unit_of(t, backstop, market)):
         return False
-    exposure = exposure_with_lots(t, backstop, market, lots)
-    if exposure > t.venue[V_LOTS_MAX]:
+    if exposure_with_lots(t, backstop, market, lots) > t.venue[V_LOTS_MAX]:
         return False
     loss = _loss_atoms(t, market, lots, price_ticks)
-    return free_collateral_atoms(t, backstop, market, exposure) - loss >= 0
+    return free_collateral_atoms(t, backstop, market, lots, 0, 0) - loss >= 0
 
 
 @kernel

@@ -5,6 +5,8 @@ All functions take non-negative amounts and are exact as long as the result fits
 
 from __future__ import annotations
 
+import math
+
 from .formulas import RATE_MAX_PPB
 from .kernel import kernel
 
@@ -83,6 +85,18 @@ def muldiv_up(amount: int, part: int, whole: int) -> int:
     """Return amount * part / whole rounded up, within the bounds of `muldiv_down`."""
     # The rest r counts as part less (whole - r) * part / whole, and that is rounded down.
     return amount // whole * part + part - muldiv_down(whole - amount % whole, part, whole)
+
+
+@kernel
+def root_down(square: int) -> int:
+    """Return the square root rounded down, of 0 .. 9 * 10**18."""
+    assert 0 <= square <= 9 * 10**18
+    root = int(math.sqrt(float(square)))  # within one of it: a float64 holds 53 bits
+    while root * root > square:
+        root -= 1
+    while (root + 1) * (root + 1) <= square:
+        root += 1
+    return root
 
 
 @kernel

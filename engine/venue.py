@@ -51,6 +51,7 @@ from .tables import (
     V_TAKER,
     Tables,
 )
+from .volatility import moves, renew_requirements
 from .waiting import as_commands, collect_triggered
 
 ORDERS_MAX = 1_000_000
@@ -109,6 +110,7 @@ class Venue:
         fill_vault(self.tables, rules.liquidation, self.backstops)
         self._market_rows = tuple(self.tables.markets)
         self._journal = journal
+        self._requirements_move = moves(rules.margin, [market.symbol for market in markets])
         self._knows_marks = self.tables.venue[V_MARK_FIRST] != NONE
         self.lap: Callable[[str], None] = no_lap
         self._sink: Sink | None = None
@@ -177,6 +179,8 @@ class Venue:
             sample_premiums(self)
         lap("premium sample")
         self.renew_marks()
+        if self._requirements_move:
+            renew_requirements(self)
         lap("mark")
         if self.interruptions is not None:
             self.interruptions.watch_debts()

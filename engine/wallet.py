@@ -63,7 +63,7 @@ def withdraw(t: Tables, account: int, amount: int) -> int:
         return AMOUNT
     if t.venue[V_HALTS] and t.venue[V_STEP] < t.venue[V_GATE_UNTIL]:
         return HALTED
-    if min(free_collateral_atoms(t, account, NONE, 0), balance_atoms(t, account)) < amount:
+    if min(free_collateral_atoms(t, account, NONE, 0, 0, 0), balance_atoms(t, account)) < amount:
         return MARGIN
     post(t, account, t.venue[V_ACCOUNTS] + OUTSIDE, amount, WITHDRAW, 0)
     if t.venue[V_SESSION]:
@@ -83,7 +83,7 @@ def move_margin(t: Tables, account: int, market: int, amount: int) -> int:
         return MODE
     pocket = t.venue[V_POCKETS_AT] + row
     if amount > 0:
-        if min(free_collateral_atoms(t, account, NONE, 0), balance_atoms(t, account)) < amount:
+        if min(free_collateral_atoms(t, account, NONE, 0, 0, 0), balance_atoms(t, account)) < amount:
             return MARGIN
         post(t, account, pocket, amount, MARGIN_IN, 0)
         return OK
@@ -102,9 +102,9 @@ def set_leverage(t: Tables, account: int, market: int, initial_ppm: int) -> int:
         return AMOUNT
     row = account * t.venue[V_MARKETS] + market
     before = t.positions[row, P_INITIAL_PPM]
-    free_before = free_collateral_atoms(t, account, NONE, 0)
+    free_before = free_collateral_atoms(t, account, NONE, 0, 0, 0)
     t.positions[row, P_INITIAL_PPM] = initial_ppm
-    free_after = free_collateral_atoms(t, account, NONE, 0)
+    free_after = free_collateral_atoms(t, account, NONE, 0, 0, 0)
     if free_after < 0 and free_after < free_before:
         t.positions[row, P_INITIAL_PPM] = before
         return MARGIN

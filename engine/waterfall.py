@@ -221,11 +221,10 @@ class _Round:
 
         def maintenance_of(row: Rows, lots: Rows) -> Rows:
             amounts = np.zeros(len(row), dtype=np.int64)
-            markets, marks = (
-                np.ascontiguousarray(rows[row, K_MARKET]),
-                np.ascontiguousarray(rows[row, K_MARK]),
+            accounts, markets, marks = (
+                np.ascontiguousarray(rows[row, column]) for column in (K_ACCOUNT, K_MARKET, K_MARK)
             )
-            rounds.maintenance_many(self.t, markets, np.ascontiguousarray(lots), marks, amounts)
+            rounds.maintenance_many(self.t, accounts, markets, np.ascontiguousarray(lots), marks, amounts)
             return amounts
 
         return Distressed(

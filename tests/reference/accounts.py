@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import margin, surplus
+from . import margin, schedules, surplus
 from .state import FUND, State, clamp, ppm_down, ppm_up, sign
 
 
@@ -72,8 +72,9 @@ def pay_liquidation_fee(state: State, unit: Any, market: int, lots: int, price: 
 def margin_in(state: State, unit: Any, market: int, opening: int, price: int, extra: int) -> None:
     """Move initial margin for the opened lots from the cross unit to the pocket (R-M7)."""
     _, account, _ = unit
-    value_after = state.value(market, abs(state.position(account, market).lots), price)
-    rate = max(state.own_ppm[account, market], margin.tier(state, market, value_after)[0])
+    after = state.position(account, market).lots
+    value = abs(state.value(market, after, price))
+    rate = schedules.pocket_rate_ppm(state, account, market, after, value)
     needed = ppm_up(state.value(market, opening, price), rate) + extra
     cross = ("cross", account)
     state.post(cross, unit, min(needed, max(0, state.balances[cross])), "MARGIN_IN")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import book, margin
+from . import book, schedules
 from .accounts import settle
 from .state import FUND, Fill, Order, State, ppm_up
 
@@ -128,9 +128,9 @@ def dearer_margin(state: State, account: int, market: int, lots: int, price: int
     if not rule or rule["margin"] == "mark":
         return 0
     prices = [p for p in (state.mark[market], price, price_of(state, market)) if p is not None]
-    value = max(state.value(market, lots, p) for p in prices)
-    rate = max(state.own_ppm[account, market], margin.tier(state, market, value)[0])
-    return ppm_up(value - state.value(market, lots, state.mark[market]), rate)
+    value = max(state.value(market, abs(lots), p) for p in prices)
+    rate = schedules.pocket_rate_ppm(state, account, market, lots, value)
+    return ppm_up(value - state.value(market, abs(lots), state.mark[market]), rate)
 
 
 def join_forced(state: State, order: Any, sequence: int) -> None:

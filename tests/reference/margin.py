@@ -6,47 +6,19 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import Any
 
-from . import pockets
-from .state import ATOMS_PER_QUOTE, FUND, PPM, State, ceil_div, clamp, owner_of, ppm_down, ppm_up, sign
-
-
-def tier(state: State, market: int, value: int) -> tuple[int, int, int]:
-    """Return (initial ppm, maintenance ppm, deduction atoms) of the tier of a position value (R-A1, R-A3)."""
-    margin = state.rules["margin"]
-    tiers = margin["markets"].get(state.markets[market].symbol, margin["tiers"])
-    found, deduction, before = None, 0, None
-    for row in tiers:
-        floor_atoms = row["floor_quote"] * ATOMS_PER_QUOTE
-        if before is not None:
-            deduction += floor_atoms * (row["maintenance_ppm"] - before) // PPM
-        before = row["maintenance_ppm"]
-        if floor_atoms <= value:
-            initial = row["initial_ppm"]
-            if margin["leverage_max"] > 0:
-                initial = max(initial, ceil_div(PPM, margin["leverage_max"]))
-            found = (initial, row["maintenance_ppm"], deduction)
-    assert found is not None
-    return found
-
-
-def rounded(state: State, value: int, rate_ppm: int) -> int:
-    """Return a requirement rounded as the rule says (R-A2)."""
-    up = state.rules["rounding"]["requirement"] == "up"
-    return ppm_up(value, rate_ppm) if up else ppm_down(value, rate_ppm)
+from . import pockets, schedules
+from .state import FUND, PPM, State, clamp, owner_of, ppm_up, sign
 
 
 def maintenance_of(state: State, market: int, lots: int, price: int) -> int:
     """Return the maintenance margin of so many lots at a price (R-A2)."""
-    value = state.value(market, abs(lots), price)
-    _, maintenance_ppm, deduction = tier(state, market, value)
-    return max(0, rounded(state, value, maintenance_ppm) - deduction)
+    return schedules.maintenance_atoms(state, market, lots, abs(state.value(market, lots, price)))
 
 
 def initial_of(state: State, account: int, market: int, lots: int) -> int:
     """Return the initial margin of so many lots at mark (R-A3)."""
-    value = state.value(market, abs(lots), state.mark[market])
-    initial_ppm = tier(state, market, value)[0]
-    return max(rounded(state, value, initial_ppm), rounded(state, value, state.own_ppm[account, market]))
+    value = abs(state.value(market, lots, state.mark[market]))
+    return schedules.initial_atoms(state, account, market, lots, value)
 
 
 def unrealised(state: State, owner: Any, market: int, price: int | None = None) -> int:
@@ -68,7 +40,17 @@ def equity(state: State, unit: Any) -> int:
 def maintenance(state: State, unit: Any) -> int:
     """Return the maintenance margin of a unit (R-A4)."""
     owner = owner_of(unit)
-    return sum(maintenance_of(state, m, state.position(owner, m).lots, state.mark[m]) for m in state.markets_of(unit))
+    return sum(maintenance_at(state, owner, m, state.mark[m]) for m in state.markets_of(unit))
+
+
+def part_maintenance(state: State, owner: Any, market: int, lots: int) -> int:
+    """Return the maintenance margin at mark of signed lots, all or some of a position (R-A28)."""
+    return schedules.position_maintenance(state, owner, market, lots, state.mark[market])
+
+
+def maintenance_at(state: State, owner: Any, market: int, price: int) -> int:
+    """Return the maintenance margin of a position at a price (R-A28)."""
+    return schedules.position_maintenance(state, owner, market, state.position(owner, market).lots, price)
 
 
 def under(state: State, equity_atoms: int, maintenance_atoms: int) -> bool:
@@ -87,22 +69,34 @@ def exposure(
     state: State, account: int, market: int, more_lots: int = 0, more_bids: int = 0, more_asks: int = 0
 ) -> int:
     """Return the largest |lots| the resting orders can lead to, with something added (R-A6)."""
+    up, down = exposures(state, account, market, more_lots, more_bids, more_asks)
+    return max(abs(up), abs(down))
+
+
+def exposures(
+    state: State, account: int, market: int, more_lots: int = 0, more_bids: int = 0, more_asks: int = 0
+) -> tuple[int, int]:
+    """Return the signed lots if all bids trade, and if all asks do, with something added (R-A6)."""
     lots = state.position(account, market).lots + more_lots
     mine = [o for o in state.resting[market] if o.account == account and not o.reduce_only]
     bids = more_bids + sum(o.lots for o in mine if o.side > 0)
     asks = more_asks + sum(o.lots for o in mine if o.side < 0)
-    return max(abs(lots + bids), abs(lots - asks))
+    return lots + bids, lots - asks
 
 
-def free_collateral(state: State, account: int, changed_market: int | None = None, changed_exposure: int = 0) -> int:
-    """Return the free collateral of an account, with another exposure in one market if given (R-A5)."""
+def exposure_need(state: State, account: int, market: int, **more: int) -> int:
+    """Return the initial margin of the side of the exposure that needs more (R-A30)."""
+    up, down = exposures(state, account, market, **more)
+    return max(initial_of(state, account, market, max(0, up)), initial_of(state, account, market, min(0, down)))
+
+
+def free_collateral(state: State, account: int, changed_market: int | None = None, **more: int) -> int:
+    """Return the free collateral of an account, with more lots, bids or asks in one market (R-A5, R-A30)."""
     free = equity(state, ("cross", account))
     for m in range(len(state.markets)):
-        exposed = changed_exposure if m == changed_market else exposure(state, account, m)
-        required = initial_of(state, account, m, exposed)
+        required = exposure_need(state, account, m, **(more if m == changed_market else {}))
         if state.isolated[account, m]:
-            held = abs(state.position(account, m).lots)
-            required = max(0, required - initial_of(state, account, m, held))
+            required = max(0, required - initial_of(state, account, m, state.position(account, m).lots))
         free -= required
     return free
 
@@ -116,7 +110,7 @@ def equity_share(state: State, unit: Any, market: int, equity_atoms: int) -> int
     whole = maintenance(state, unit)
     if whole == 0:
         return sign(equity_atoms) * (abs(equity_atoms) // len(held))
-    part = maintenance_of(state, market, state.position(owner, market).lots, state.mark[market])
+    part = maintenance_at(state, owner, market, state.mark[market])
     return sign(equity_atoms) * (abs(equity_atoms) * part // whole)
 
 
@@ -159,9 +153,9 @@ def liquidation_price(state: State, unit: Any, market: int) -> int:
     mark = state.mark[market]
     prices = range(mark, 0, -1) if lots > 0 else range(mark, state.markets[market].price_max)
     others_equity = equity(state, unit) + pockets.general(state, unit) - unrealised(state, owner_of(unit), market)
-    others_maintenance = maintenance(state, unit) - maintenance_of(state, market, lots, mark)
+    others_maintenance = maintenance(state, unit) - maintenance_at(state, owner_of(unit), market, mark)
     for price in prices:
         at_price = others_equity + unrealised(state, owner_of(unit), market, price)
-        if under(state, at_price, others_maintenance + maintenance_of(state, market, lots, price)):
+        if under(state, at_price, others_maintenance + maintenance_at(state, owner_of(unit), market, price)):
             return price
     return 0

@@ -162,21 +162,22 @@ def admit(state: State, command: Command) -> str:
 def _check_margin(state: State, account: int, market: int, side: int, lots: int, price: int | None) -> str:
     """Check POSITION_LIMIT and MARGIN (R-A7); price None: a MARKET order that meets nobody."""
     before = margin.exposure(state, account, market)
-    after = margin.exposure(
-        state, account, market, more_bids=lots if side > 0 else 0, more_asks=lots if side < 0 else 0
-    )
+    more = {"more_bids": lots} if side > 0 else {"more_asks": lots}
+    after = margin.exposure(state, account, market, **more)
     if after > state.rules["contract"]["lots_max"]:
         return "POSITION_LIMIT"
-    if after <= before:
+    if after <= before and margin.exposure_need(state, account, market, **more) <= margin.exposure_need(
+        state, account, market
+    ):
         return ""
     mark = state.mark[market]
     paid = mark if price is None else price
     open_loss = max(0, state.worth(market, side * lots, paid) - state.worth(market, side * lots, mark))
     taker_ppm = state.rules["charges"]["taker_ppm"]
     fee = ppm_up(state.value(market, lots, mark), taker_ppm) if taker_ppm > 0 else 0
-    free = margin.free_collateral(state, account, market, after)
+    free = margin.free_collateral(state, account, market, **more)
     if state.auction[market]:
-        free -= auction.dearer_margin(state, account, market, lots, price)
+        free -= auction.dearer_margin(state, account, market, side * lots, price)
     return "" if free - open_loss - fee >= 0 else "MARGIN"
 
 

@@ -6,6 +6,7 @@ from bisect import bisect_left
 from fractions import Fraction
 from typing import Any
 
+from . import schedules
 from .book import best_price, shown
 from .state import PPM, Fill, State, ceil_div, clamp
 
@@ -90,11 +91,9 @@ def average_price(state: State, market: int, side: int, amount: int) -> int:
 
 
 def first_tier(state: State, market: int) -> dict[str, int]:
-    """Return the first margin tier of a market, its leverage limit included (R-A1, R-A3)."""
-    margin = state.rules["margin"]
-    tiers = margin["markets"].get(state.markets[market].symbol) or margin["tiers"]
-    least = ceil_div(PPM, margin["leverage_max"]) if margin["leverage_max"] else 0
-    return {**tiers[0], "initial_ppm": max(least, tiers[0]["initial_ppm"])}
+    """Return the rates of the smallest position in a market, its leverage limit included (R-A1, R-A3, R-A20)."""
+    initial, maintenance = schedules.smallest(state, market)
+    return {"initial_ppm": max(schedules.least_ppm(state), initial), "maintenance_ppm": maintenance}
 
 
 def amount_of(state: State, market: int, rule: dict[str, Any]) -> int:

@@ -132,6 +132,7 @@ class State:
     premium_sum: list[int] = field(default_factory=list)
     premium_count: list[int] = field(default_factory=list)
     rate: list[int] = field(default_factory=list)
+    moving: list[dict[str, Any]] = field(default_factory=list)
     distressed: dict[Any, int] = field(default_factory=dict)
     liquidation_of: dict[Any, int] = field(default_factory=dict)
     partial_step: dict[Any, int] = field(default_factory=dict)
@@ -285,6 +286,8 @@ def new_state(
     state.last, state.low, state.high = [None] * count, [None] * count, [None] * count
     state.auction = [False] * count
     state.basis, state.rate = [0] * count, [0] * count
+    floor_ppm = (rules["margin"].get("volatility") or {}).get("floor_ppm", 0)
+    state.moving = [{"owed": 0, "variance": 0, "volatility": floor_ppm, "sample": 0} for _ in rows]
     state.premium_sum, state.premium_count = [0] * count, [0] * count
     state.post("OUTSIDE", FUND, rules["insurance"]["initial_quote"] * ATOMS_PER_QUOTE, "DEPOSIT")
     return state

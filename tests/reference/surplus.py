@@ -17,7 +17,7 @@ def due_of(state: State, unit: Any, market: int, lots: int) -> int:
     owner, mark = owner_of(unit), state.mark[market]
     held = state.position(owner, market).lots
     equity, whole = margin.equity(state, unit), margin.maintenance(state, unit)
-    before, after = (margin.maintenance_of(state, market, n, mark) for n in (held, held + lots))
+    before, after = (margin.part_maintenance(state, owner, market, n) for n in (held, held + lots))
     change = state.worth(market, held + lots, mark) - state.worth(market, held, mark)
     part = Fraction(abs(after - before), whole) if whole else Fraction(abs(lots), abs(held) * len(state.held(unit)))
     return ceil(-change - equity * part)

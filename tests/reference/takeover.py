@@ -61,7 +61,7 @@ def backstop_accepts(state: State, owner: int, account: int, market: int, lots: 
     exposed = margin.exposure(state, account, market, more_lots=lots)
     if exposed > state.rules["contract"]["lots_max"]:
         return False
-    free = margin.free_collateral(state, account, market, exposed)
+    free = margin.free_collateral(state, account, market, more_lots=lots)
     return free - loss_at_mark(state, market, lots, price) >= 0
 
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import Any
 
-from . import book, margin
+from . import book, margin, schedules
 from .state import ATOMS_PER_QUOTE, FUND, PPM, State, ceil_div, clamp, owner_of, ppm_down, ppm_up
 
 
@@ -88,7 +88,7 @@ def plans_of(state: State, unit: Any, lots_of: dict[int, int]) -> list[Plan]:
     for m in lots_of:
         value = value_of(state, unit, m)
         held = state.position(unit[1], m).lots
-        need = needs(state, margin.maintenance_of(state, m, held, state.mark[m]), value)
+        need = needs(state, margin.part_maintenance(state, unit[1], m, held), value)
         bonus, fee = fees(state, seconds, need, value, lack)
         plans.append(Plan(unit, m, held, lots_of[m], bonus, fee))
     step = rule_of(state, "step")
@@ -146,7 +146,7 @@ def cover(state: State, unit: Any, plans: list[Plan], step: dict[str, Any]) -> N
         left = lack * min(PPM, max(0, (lack + freed) * share // PPM - freed) * PPM // lack) // PPM
     for plan in plans:
         value, held = value_of(state, unit, plan.market), abs(plan.held)
-        need = needs(state, margin.maintenance_of(state, plan.market, held, state.mark[plan.market]), value)
+        need = needs(state, margin.part_maintenance(state, unit[1], plan.market, plan.held), value)
         frees = need - ppm_up(value, plan.bonus_ppm + plan.fund_ppm)
         if left == 0 and (lack > 0 or plan is not plans[0]):
             plan.lots = 0
@@ -173,9 +173,7 @@ def ladder(state: State, unit: Any, plans: list[Plan], step: dict[str, Any]) -> 
 
 def bracket(state: State, market: int, lots: int) -> int:
     """Return the number of the bracket of so many lots at the mark, from 0."""
-    tiers = state.rules["margin"]["markets"].get(state.markets[market].symbol, state.rules["margin"]["tiers"])
-    value = state.value(market, lots, state.mark[market])
-    return sum(row["floor_quote"] * ATOMS_PER_QUOTE <= value for row in tiers) - 1
+    return schedules.row_number(state, market, lots, state.value(market, lots, state.mark[market]))
 
 
 def slices(state: State, unit: Any, plans: list[Plan], step: dict[str, Any]) -> None:
@@ -223,7 +221,7 @@ def limit_of(state: State, plan: Plan, otherwise: int) -> int:
         exact = Fraction(price * (PPM - rule["range_ppm"] if held > 0 else PPM + rule["range_ppm"]), PPM)
     else:
         need = margin.maintenance(state, plan.unit)
-        spread = ppm_down(margin.maintenance_of(state, m, held, state.mark[m]), rule["spread_ppm"])
+        spread = ppm_down(margin.part_maintenance(state, plan.unit[1], m, held), rule["spread_ppm"])
         missing = ppm_down(max(0, need - margin.equity(state, plan.unit)), rule["adjustment_ppm"])
         if missing < need:
             spread = spread * missing // need

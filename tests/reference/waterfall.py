@@ -6,9 +6,9 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import adl, allocation, auction, book, keepers, margin, marks, pockets, takeover, terms, watch
+from . import adl, allocation, auction, book, keepers, margin, marks, pockets, schedules, takeover, terms, watch
 from .prices import is_guarded
-from .state import ATOMS_PER_QUOTE, FUND, PPM, State, ceil_div, clamp
+from .state import ATOMS_PER_QUOTE, FUND, PPM, State, ceil_div, clamp, sign
 
 
 @dataclass
@@ -228,11 +228,13 @@ def propose(state: State, unit: Any, now: Round) -> dict[int, int]:
 
 def lots_to_target(state: State, unit: Any, market: int) -> int:
     """Return the fewest lots to close after which the position's equity share covers the target (R-W4)."""
-    held = abs(state.position(unit[1], market).lots)
+    position = state.position(unit[1], market).lots
+    held = abs(position)
     share = margin.equity_share(state, unit, market, margin.equity(state, unit))
 
     def enough(lots: int) -> bool:
-        left = margin.maintenance_of(state, market, held - lots, state.mark[market])
+        kept = sign(position) * (held - lots)
+        left = schedules.position_maintenance(state, unit[1], market, kept, state.mark[market])
         target_ppm: int = state.rules["liquidation"]["target_ppm"]
         return share * PPM >= target_ppm * left
 

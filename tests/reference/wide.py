@@ -17,6 +17,7 @@ from . import (
     wide_fund,
     wide_halts,
     wide_liquidation,
+    wide_margin,
     wide_matching,
     wide_pockets,
     wide_prices,
@@ -44,6 +45,8 @@ WIDENINGS: list[Callable[[Random, Rules], None]] = [
     wide_prices.index_sources,
     wide_prices.marks,
     wide_prices.funding,
+    wide_margin.schedules,
+    wide_margin.add_ons,
 ]
 NARROWINGS: list[Callable[[Rules], None]] = [wide_fund.without_funds, wide_halts.narrow_halts]
 

@@ -20,10 +20,10 @@ from delever.engine.margin import (
     initial_atoms,
     maintenance_atoms,
     position_equity_atoms,
-    tier_of,
     unit_maintenance_atoms,
 )
 from delever.engine.rules.ruleset import RuleSet
+from delever.engine.schedules import tier_of
 from delever.engine.state import Market, allocate
 from delever.engine.tables import (
     M_MARK_TICKS,
@@ -152,8 +152,8 @@ def test_equity_and_free_collateral_of_a_cross_unit() -> None:
     desk.step(index=103)
     assert equity_atoms(desk.t, 0) == 500 + 30
     assert unit_maintenance_atoms(desk.t, 0) == 52 + 20  # 5 % of 1,030 = 51.5 up, of 400 = 20
-    assert free_collateral_atoms(desk.t, 0, NONE, 0) == 530 - 155 - 40  # 15 lots at 103: 154.5 up
-    assert free_collateral_atoms(desk.t, 0, 1, 14) == 530 - 155 - 140
+    assert free_collateral_atoms(desk.t, 0, NONE, 0, 0, 0) == 530 - 155 - 40  # 15 lots at 103: 154.5 up
+    assert free_collateral_atoms(desk.t, 0, 1, 0, 0, 10) == 530 - 155 - 140
 
 
 def test_an_isolated_market_needs_only_what_its_orders_add() -> None:
@@ -161,9 +161,9 @@ def test_an_isolated_market_needs_only_what_its_orders_add() -> None:
     isolated = PLAIN["margin"] | {"mode": "isolated"}
     desk = EngineDesk([500, RICH], margin=isolated)
     desk.trade(0, 1, 10, 100)
-    assert (desk.cash(0), desk.pocket(0), free_collateral_atoms(desk.t, 0, NONE, 0)) == (400, 100, 400)
+    assert (desk.cash(0), desk.pocket(0), free_collateral_atoms(desk.t, 0, NONE, 0, 0, 0)) == (400, 100, 400)
     desk.limit(0, 1, 5, 100)
-    assert free_collateral_atoms(desk.t, 0, NONE, 0) == 350
+    assert free_collateral_atoms(desk.t, 0, NONE, 0, 0, 0) == 350
 
 
 @pytest.mark.parametrize(("equity", "shares"), [(1_100, [275, 825]), (-1_101, [-275, -825]), (3, [0, 2])])

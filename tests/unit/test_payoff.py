@@ -25,7 +25,15 @@ from delever.engine.margin import equity_atoms, maintenance_atoms
 from delever.engine.rules.io import RuleError, load_rules
 from delever.engine.rules.ruleset import RuleSet
 from delever.engine.state import Market, allocate
-from delever.engine.tables import M_MARK_TICKS, P_COST_ATOMS, P_LOTS, U_CREDITS_ATOMS, U_DEBITS_ATOMS, Tables
+from delever.engine.tables import (
+    M_MARK_TICKS,
+    M_RATE_MAX_PPM,
+    P_COST_ATOMS,
+    P_LOTS,
+    U_CREDITS_ATOMS,
+    U_DEBITS_ATOMS,
+    Tables,
+)
 
 from .desk import PLAIN
 
@@ -186,7 +194,7 @@ def test_an_inverse_look_out_comes_in_time(
     t = allocate(rules, [Market("M0", 2**face + 10_000, 10_000)], np.arange(1), [mark], 10, False)
     t.markets[0, M_MARK_TICKS] = mark
     share = value_atoms(t, 0, lots, mark) * share_ppm // PPM
-    look = lookout_ticks(t, 0, side * lots, mark, share, PPM)
+    look = lookout_ticks(t, 0, side * lots, mark, share, int(t.markets[0, M_RATE_MAX_PPM]), PPM)
     assert (look <= mark) if side > 0 else (look >= mark)
     for price in [*moves, look + side]:
         if (side > 0 and look < price <= mark) or (side < 0 and mark <= price < min(look, 10_000)):

@@ -132,7 +132,7 @@ def test_view_reckons_margin_as_the_engine_does(leverage_max: int) -> None:
     rows[:, P_ISOLATED] = random.choice([0, 0, 1], 120)
     view, accounts = board.view(), np.arange(60)
     assert view.free_collateral_atoms(accounts).tolist() == [
-        margin.free_collateral_atoms(board.tables, account, NONE, 0) for account in accounts
+        margin.free_collateral_atoms(board.tables, account, NONE, 0, 0, 0) for account in accounts
     ]
     assert view.maintenance_atoms(accounts).tolist() == [
         sum(
