@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .contract import bankruptcy_ticks, value_atoms, worth_atoms
+from .default_fund import default_room_atoms
 from .drawdown import is_down
 from .funds import fund_for, fund_room_atoms, is_fund
 from .kernel import kernel
@@ -105,7 +106,7 @@ def is_deleveraged(t: Tables, unit: int) -> bool:
     if t.venue[V_ADL_TRIGGER] == EQUITY_BELOW_ZERO:
         return equity < 0
     return t.units[unit, U_FLAGS] & FLAG_REFUSED != 0 or (
-        equity < 0 and -equity > fund_room_atoms(t, fund_for(t, unit))
+        equity < 0 and -equity > fund_room_atoms(t, fund_for(t, unit)) + default_room_atoms(t)
     )
 
 

@@ -67,6 +67,8 @@ class Code(IntEnum):
     SOCIALISED = 12
     BAD_DEBT = 13
     CONTRIBUTION = 14
+    DEFAULT_FUND = 15  # a contribution to the default fund, or paid out of it
+    ASSESSMENT = 16
     SURPLUS = 30  # of a forced fill over the bankruptcy price
     BONUS = 31  # of a keeper
 

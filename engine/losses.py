@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from .default_fund import cover
 from .events import Code, has_room
 from .funds import fund_at, fund_count, fund_of
 from .kernel import kernel
@@ -38,7 +39,6 @@ from .tables import (
     Table,
     Tables,
 )
-from .transfer import cover_deficits
 
 if TYPE_CHECKING:
     from .venue import Venue
@@ -73,7 +73,7 @@ def _deficits(venue: Venue) -> Integers:
     owing = owing[: take_owing(t, owing)]
     # A cross unit has market NONE and so stands before its pockets (R-L1).
     owing = owing[np.lexsort((owing[:, SHARE_MARKET], owing[:, SHARE_KEY]))]
-    venue.for_each(cover_deficits, np.ascontiguousarray(owing[:, SHARE_UNIT]))
+    cover(venue, np.ascontiguousarray(owing[:, SHARE_UNIT]))
     owed = np.zeros((len(owing) + int(fund_count(t)), 2), dtype=np.int64)
     return owed[: still_owed(t, owing, owed)]
 

@@ -107,6 +107,7 @@ from .tables import (
     V_MARK_SECOND,
     V_MARK_THIRD,
     V_MARKETS,
+    V_MEMBERS_AT,
     V_ORDERS_PER_ACCOUNT_MAX,
     V_POCKETS_AT,
     V_ROUND_BANKRUPTCY_INWARD,
@@ -164,7 +165,9 @@ def allocate(
     tiers = [tier_rows(rules.margin, market.symbol) for market in markets]
     events_max = max(EVENTS_MIN, 4 * (rules.contract.orders_per_account_max + EVENTS_PER_MATCH))
     ladders = 2 * count if holds_auctions(rules) else count
-    unit_rows = traders + VENUE_UNITS + pocket_rows + count * own_funds
+    members_at = traders + VENUE_UNITS + pocket_rows + count * own_funds
+    cleared = rules.insurance.default_fund is not None
+    unit_rows = members_at + traders * cleared
 
     t = Tables(
         venue=table(VENUE_COLUMNS),
@@ -192,6 +195,7 @@ def allocate(
         peaks=table(PEAK_WATCHES, peak_rows(rules), PEAK_COLUMNS),
     )
     _fill_venue(t.venue, rules, traders, count, NONE if pocket_rows == 0 else traders + VENUE_UNITS, journal)
+    t.venue[V_MEMBERS_AT] = members_at if cleared else NONE
     t.venue[V_TRADER_UNITS_END] = traders + VENUE_UNITS + pocket_rows
     t.venue[V_EVENTS_MAX] = events_max
     t.venue[V_FREE_ORDERS] = orders_max + 1

@@ -282,6 +282,7 @@ V_MARKET_FUNDS = 129  # fixed: 1 if some market has a fund of its own
 V_FEE_SHARE_PPM = 130  # fixed: shares of trading and liquidation fees that are the fund's
 V_LIQUIDATION_SHARE_PPM = 131
 V_FEES_SEEN_ATOMS = 132  # funds: balance of FEES after the last contribution
+V_MEMBERS_AT = 134  # fixed: row of `units` of the first contribution to a default fund, NONE without one
 V_TRADER_UNITS_END = 133  # fixed: row of `units` behind the last pocket of a trader
 V_CARRIED_ATOMS = 128  # losses: written off in this session, to be clawed back at its end
 V_ADL_SPREAD = 135  # fixed: how a position goes to its counterparties, QUEUE, PRO_RATA or FAIREST

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from . import auction, invariants, losses, state, waterfall
 from .adl_terms import spare
 from .commands import COMMAND_COLUMNS
+from .default_fund import collect_contributions
 from .distress import look
 from .drawdown import note_balances, open_watches
 from .events import Event, has_room, record
@@ -46,6 +47,7 @@ from .tables import (
     V_FUNDING_STEPS,
     V_LISTED_COUNT,
     V_MARK_FIRST,
+    V_MEMBERS_AT,
     V_PREMIUM_RULE,
     V_STEP,
     V_TAKER,
@@ -186,6 +188,8 @@ class Venue:
             self.interruptions.watch_debts()
         if t.venue[V_FEE_SHARE_PPM]:
             self.for_each(contribute, np.zeros(1, dtype=np.int64))
+        if t.venue[V_MEMBERS_AT] != NONE:
+            collect_contributions(self)
         rounds = waterfall.run(self)
         lap("liquidation rounds")
         losses.share(self)

@@ -15,6 +15,7 @@ from . import adl_terms, deleverage, drawdown, keepers, limits, rounds, steps, t
 from .auction import find_waiting
 from .cancelling import leave_the_cured
 from .commands import Column
+from .default_fund import cover
 from .disposal import dispose
 from .forced import FORCED_FLAGS, FORCED_FOK_FLAGS, forced_orders
 from .halts import keep_tradable
@@ -53,7 +54,6 @@ from .tables import (
     V_CANCELS,
     V_LISTED_COUNT,
 )
-from .transfer import cover_deficits
 
 if TYPE_CHECKING:
     from .venue import Venue
@@ -158,9 +158,9 @@ class _Round:
         self._leave_waiting()
         if not self.direct:
             takeover.stage(self.venue, self.units, self.straight)
-        self.venue.for_each(cover_deficits, self.units)
+        cover(self.venue, self.units)
         deleverage.stage(self.venue, self.units)
-        self.venue.for_each(cover_deficits, self.units)
+        cover(self.venue, self.units)
         if self.venue.rules.mark.renew_in_rounds:
             self.venue.renew_marks()
         return sent

@@ -88,6 +88,7 @@ def _terms(run: RunFolder, balances: pd.DataFrame) -> Terms:
         taker_ppm=int(rules["charges"]["taker_ppm"]),
         maker_ppm=int(rules["charges"]["maker_ppm"]),
         fee_up=rules["rounding"]["fee"] == "up",
+        members=rules["insurance"].get("default_fund") is not None,
         own_funds=_own_funds(rules, [market["symbol"] for market in run.manifest["markets"]]),
         inverse=rules["contract"]["payoff"] == "inverse",
     )

@@ -50,6 +50,8 @@ class Terms(NamedTuple):
     """Markets that have an insurance fund of their own."""
     inverse: bool = False
     """Whether contracts are settled in the coin they are on."""
+    members: bool = False
+    """Whether every account has a row for a contribution to the default fund."""
 
 
 class Chain:
@@ -170,7 +172,7 @@ class Replay:
 
     def _post(self, debit: int, credit: int, amount_atoms: int, code: int) -> None:
         rows = (self.terms.accounts + bool(self.terms.own_funds)) if self.terms.pockets else 0
-        units = self.terms.accounts + VENUE_UNITS + rows * self._markets
+        units = self.terms.accounts * (1 + self.terms.members) + VENUE_UNITS + rows * self._markets
         if amount_atoms <= 0:
             self._find(f"a posting of {amount_atoms:,} atoms; it must move a positive amount")
         if debit == credit or not (0 <= debit < units and 0 <= credit < units):

@@ -36,6 +36,8 @@ CODE_NAMES = {
     "SOCIALISED": "socialised loss",
     "BAD_DEBT": "bad debt",
     "CONTRIBUTION": "share of trading fees",
+    "DEFAULT_FUND": "default fund",
+    "ASSESSMENT": "assessments of members",
 }
 
 

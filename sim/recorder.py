@@ -43,6 +43,7 @@ from delever.engine.tables import (
     U_DEBITS_ATOMS,
     V_CALLS,
     V_CHAIN,
+    V_MEMBERS_AT,
     Tables,
 )
 from delever.engine.venue import StepReport, Venue
@@ -285,9 +286,11 @@ class Recorder:
         pockets_at = traders + len(VENUE_UNIT_NAMES)
         pocket = rows - pockets_at
         owners = [str(row) for row in range(traders)] + list(VENUE_UNIT_NAMES)
+        members_at = t.venue.item(V_MEMBERS_AT) if t.venue[V_MEMBERS_AT] != NONE else len(rows)
         accounts = [str(row) for row in range(traders)] + ["FUND"]
-        owners += [accounts[row // markets] for row in range(len(rows) - pockets_at)]
-        market = np.where(rows >= pockets_at, pocket % markets, NONE)
+        owners += [accounts[row // markets] for row in range(members_at - pockets_at)]
+        owners += accounts[: len(rows) - members_at]
+        market = np.where((rows >= pockets_at) & (rows < members_at), pocket % markets, NONE)
         units = (rows, owners, market, t.units[:, U_DEBITS_ATOMS], t.units[:, U_CREDITS_ATOMS])
         self.writers["balances"].append(dict(zip(BALANCE_COLUMNS, units, strict=True)))
         held = np.arange(len(t.positions))

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from delever.engine.commands import C_ACCOUNT, C_AMOUNT, C_KIND, Kind, Result
 from delever.engine.events import E_ACCOUNT, E_AMOUNT_ATOMS, E_CAUSE, E_CODE, E_KIND, E_OTHER, E_STEP, Code, Event
-from delever.engine.funds import fund_at, fund_count
+from delever.engine.funds import every_fund, fund_at, fund_count
 from delever.engine.kernel import kernel
 from delever.engine.margin import equity_atoms
-from delever.engine.tables import FUND, M_MARK_TICKS, V_ACCOUNTS, V_TRADER_UNITS_END, Tables
+from delever.engine.tables import FUND, M_MARK_TICKS, NONE, V_ACCOUNTS, Tables
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -65,7 +65,7 @@ class Tally:
         """Deposits less withdrawals of backstop accounts."""
         self._tables = t
         self._fund = int(t.venue[V_ACCOUNTS]) + FUND
-        self._own_funds_at = int(t.venue[V_TRADER_UNITS_END])
+        self._own_funds = np.array([unit for unit in every_fund(t) if unit != self._fund] or [NONE])
         self._fund_balance: Integers = np.zeros(1, dtype=np.int64)
         self._peak_ticks: Integers = np.zeros(len(t.markets), dtype=np.int64)
         self._drawdown: Floats = np.zeros(1)
@@ -93,7 +93,7 @@ class Tally:
         """Take events in their order, (n, EVENT_COLUMNS): follow the fund's balance, add up what was paid."""
         fund_rows = np.empty((len(rows), FUND_ROW_COLUMNS), dtype=np.int64)
         found = np.zeros(SIFT_COLUMNS, dtype=np.int64)
-        sift_events(rows, self._fund, self._own_funds_at, self._fund_balance, fund_rows, found)
+        sift_events(rows, self._fund, self._own_funds, self._fund_balance, fund_rows, found)
         liquidated, deficits, warehouse, socialised, count, liquidations, adl = found.tolist()
         return Sifted(fund_rows[:count].copy(), liquidated, deficits, warehouse, socialised, liquidations > 0, adl > 0)
 
@@ -107,12 +107,13 @@ class Tally:
 
 @kernel
 def sift_events(
-    rows: Integers, fund: int, own_funds_at: int, fund_balance: Integers, fund_rows: Integers, found: Integers
+    rows: Integers, fund: int, own_funds: Integers, fund_balance: Integers, fund_rows: Integers, found: Integers
 ) -> None:
     """Sift a batch of events; writes fund_balance (1,), fund_rows and found (SIFT_COLUMNS,), which is zero before.
 
-    Funds are the unit `fund` and all from `own_funds_at` on.
+    Funds are the unit `fund` and those from the first to the last of `own_funds`, or none (NONE).
     """
+    first, last = own_funds[0], own_funds[-1]
     for i in range(rows.shape[0]):
         kind, code, amount, cause = rows[i, E_KIND], rows[i, E_CODE], rows[i, E_AMOUNT_ATOMS], rows[i, E_CAUSE]
         if kind == POST:
@@ -120,8 +121,8 @@ def sift_events(
                 found[S_SOCIALISED] += amount
             if code == DEFICIT or code == SOCIALISED or code == BAD_DEBT:
                 found[S_LIQUIDATIONS] += 1
-            given = rows[i, E_OTHER] == fund or rows[i, E_OTHER] >= own_funds_at
-            if given or rows[i, E_ACCOUNT] == fund or rows[i, E_ACCOUNT] >= own_funds_at:
+            given = rows[i, E_OTHER] == fund or first <= rows[i, E_OTHER] <= last
+            if given or rows[i, E_ACCOUNT] == fund or first <= rows[i, E_ACCOUNT] <= last:
                 signed = amount if given else -amount
                 _follow_fund(rows, i, signed, fund_balance, fund_rows, found)
         elif kind == ADL:

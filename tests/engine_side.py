@@ -100,6 +100,9 @@ class EngineSide:
             return ("cross", row)
         if row < traders + tb.VENUE_UNITS:
             return VENUE_UNITS[row - traders]
+        members_at = int(self.venue.tables.venue[tb.V_MEMBERS_AT])
+        if members_at != tb.NONE and row >= members_at:
+            return ("member", row - members_at)
         place = row - traders - tb.VENUE_UNITS
         if place >= traders * len(self.venue.markets):
             return f"FUND/{self.venue.markets[place - traders * len(self.venue.markets)].symbol}"

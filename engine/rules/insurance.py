@@ -20,6 +20,26 @@ class MarketFunds(Rule):
     """Symbols of the markets that have a fund of their own; empty: every market."""
 
 
+class DefaultFund(Rule):
+    """Contributions of clearing members, who are the venue's backstop accounts (R-W59, R-W60).
+
+    The insurance fund is the venue's own capital that stands before them. Source: waterfalls of central counterparties.
+    """
+
+    contribution_quote: int = Field(ge=0, le=10**12)
+    """What each member puts in, in quote units, as soon as it has it free."""
+    assessment_ppm: int = Field(ge=0, le=10 * PPM)
+    """Most a member is called for when all contributions are used up, as a share of its contribution."""
+
+    @property
+    def contribution_atoms(self) -> int:
+        return self.contribution_quote * ATOMS_PER_QUOTE
+
+    @property
+    def assessment_atoms(self) -> int:
+        return self.contribution_quote * self.assessment_ppm  # a quote unit has as many atoms as a whole has ppm
+
+
 class Contribution(Rule):
     """What the fund is given of the venue's fees (R-W58)."""
 
@@ -52,6 +72,8 @@ class Insurance(Rule):
     """While the fund is down so far, it takes no position over."""
     market_funds: MarketFunds | None = None
     """Funds of single markets; left out: one fund for all."""
+    default_fund: DefaultFund | None = None
+    """What clearing members put in and may be called for; left out: the venue has no members."""
     contribution: Contribution | None = None
     """Shares of fees for the fund; left out: all of the liquidation fees, none of the trading fees."""
 

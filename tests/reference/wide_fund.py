@@ -51,9 +51,12 @@ def funds(rng: Random, rules: dict[str, Any]) -> None:
         insurance["market_funds"] = {"initial_quote": start, "only": rng.choice([[], ["M0"], ["M1", "M2"], ["none"]])}
     if rng.random() < 0.6:
         share = rng.choice([0, 1, 300_000, PPM])
+        most = rng.choice([0, 1, PPM, 3 * PPM])
+        fund = {"contribution_quote": rng.choice([0, 1, 50, 5_000]), "assessment_ppm": most}
+        insurance["default_fund"] = rng.choice([None, fund])
         insurance["contribution"] = {"trading_fee_ppm": share, "liquidation_fee_ppm": rng.choice([0, 500_000, PPM])}
 
 
 def without_funds(rules: dict[str, Any]) -> None:
     """Take out what the reference venue does not know: it has one fund, which gets all liquidation fees."""
-    rules["insurance"] |= {"market_funds": None, "contribution": None}
+    rules["insurance"] |= {"market_funds": None, "contribution": None, "default_fund": None}
