@@ -96,7 +96,7 @@ def contribute_member(t: Tables, member: int, contribution: int) -> None:
 @kernel
 def _free_atoms(t: Tables, account: int) -> int:
     """Return what an account can give: its cross balance, as far as no margin needs it."""
-    return max(0, min(balance_atoms(t, account), free_collateral_atoms(t, account, NONE, 0)))
+    return max(0, min(balance_atoms(t, account), free_collateral_atoms(t, account, NONE, 0, 0, 0)))
 
 
 @kernel

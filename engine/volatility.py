@@ -61,7 +61,7 @@ def renew_requirements(venue: Venue) -> None:
 def _owed(venue: Venue, funding: Funding, row: Table) -> tuple[int, int]:
     """Return what would be paid now as (ppb of the value, 0), or as (atoms a lot, divided by this) (R-A26)."""
     if funding.twap is not None:
-        payment = twap_payment(funding, row)
+        payment = twap_payment(funding, row, venue.dt_s)
         return payment.per_lot, payment.scale
     if funding.velocity is not None:
         return int(row[M_FUNDING_PPB]), 0
