@@ -22,7 +22,9 @@ from delever.engine.standings import Standing, standings
 from delever.engine.state import Market
 from delever.engine.tables import ADL_RANKS, P_LOTS, RANDOM_START
 from delever.engine.venue import Venue
+from delever.experiments.haircuts import find_policy
 from tests.reference import adl_ranks
+from tests.tree import ROOT
 
 from .desk import PLAIN, command
 from .engine_desk import EngineDesk
@@ -147,12 +149,12 @@ class Published(Deleveraging):
         return np.array([3.0, 6.0, 1.0, 4.0, 5.0, 2.0])[holders.keys - 1]
 
 
-def published_venue() -> Venue:
+def published_venue(rule: Deleveraging) -> Venue:
     """Return a venue with the example's six longs at 640, and a short of 20 lots that is bankrupt above 650."""
     tier = {"floor_quote": 0, "initial_ppm": 10_000, "maintenance_ppm": 5_000}
     closing = {"stage": "takeover_only", "leftover": "fund"}
     plain = RuleSet.model_validate({**PLAIN, "margin": {"tiers": [tier]}, "liquidation": closing})
-    rules = plain.model_copy(update={"deleveraging": Published(trigger="fund_empty", price="bankruptcy")})
+    rules = plain.model_copy(update={"deleveraging": rule})
     venue = Venue(rules, [Market("XBT", 1, 4096)], np.arange(8), first_index_ticks=[640], orders_max=50, check=True)
     money = [200, *[10**9] * 7]
     lots = np.array([10, 10, 20, 30, 20, 10])
@@ -165,7 +167,7 @@ def published_venue() -> Venue:
 
 def test_the_published_example() -> None:
     """R-W85, R-W9: BitMEX's queue with its lights, and who closes the 20 lots at the bankruptcy price 650."""
-    venue = published_venue()
+    venue = published_venue(Published(trigger="fund_empty", price="bankruptcy"))
     found = standings(venue, 0, 1)
     assert [(row.account, row.score, row.light_percent) for row in found] == [
         (2, 6.0, 20), (5, 5.0, 40), (4, 4.0, 60), (1, 3.0, 80), (6, 2.0, 80), (3, 1.0, 100),
@@ -176,6 +178,16 @@ def test_the_published_example() -> None:
     rows = rows[rows[:, E_KIND] == Event.ADL]
     assert rows[:, [E_ACCOUNT, E_OTHER, E_LOTS, E_PRICE_TICKS]].tolist() == [[0, 2, 10, 650], [0, 5, 10, 650]]
     assert venue.tables.positions[[2, 5], P_LOTS].tolist() == [0, 10]
+
+
+def test_the_rule_of_the_example_in_a_venue() -> None:
+    """docs/examples/my_adl_rule.py: at 700 the longs are 100, 100, 700, 1300, 700 and 100 above their allowance."""
+    venue = published_venue(find_policy(str(ROOT / "docs" / "examples" / "my_adl_rule.py")).rule)
+    venue.drain_events()
+    venue.process(batch(0, account=0, kind=Kind.LIMIT), np.array([700]))
+    rows = venue.drain_events()
+    rows = rows[rows[:, E_KIND] == Event.ADL]
+    assert rows[:, [E_OTHER, E_LOTS, E_PRICE_TICKS]].tolist() == [[4, 9, 650], [3, 5, 650], [5, 5, 650], [1, 1, 650]]
 
 
 def test_lights_by_hand() -> None:
