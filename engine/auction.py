@@ -10,7 +10,7 @@ from .contract import value_atoms
 from .events import Event, has_room, record
 from .kernel import kernel
 from .margin import in_unit, owner_of
-from .matching import CANCEL_NOT_REDUCING, CANCEL_SELF_TRADE, FILL, count_trade, settle_taker
+from .matching import CANCEL_NOT_REDUCING, CANCEL_SELF_TRADE, count_trade, record_fill, settle_taker
 from .occupancy import clear, next_above, next_below, occupy
 from .positions import closable_lots, settle_side
 from .tables import (
@@ -227,7 +227,7 @@ def _trade(t: Tables, taker: int, maker: int, market: int, lots: int, price: int
     for order in (taker, maker):
         orders[order, O_LOTS] -= lots
         add_to_level(t, order, -lots)
-    record(t, FILL, market, taker_account, maker_account, side * lots, price, value, cause, 0)
+    record_fill(t, taker, maker, market, side * lots, price, value, cause)
     count_trade(t, market, lots, price, value, forced, cause)
     settle_taker(t, taker_account, market, side * lots, price, value, forced, cause)
     if orders[maker, O_FLAGS] & FLAG_FORCED:

@@ -32,7 +32,7 @@ class Event(IntEnum):
     """Kinds of event, and what their columns hold where it is not obvious."""
 
     COMMAND = 1  # other = kind of command, lots signed by side, amount; code = result (journal only)
-    FILL = 2  # account = taker, other = maker, amount = value
+    FILL = 2  # account = taker, other = maker, amount = value; in a replay of messages cause and code = tags of both
     POST = 3  # account = debited unit row, other = credited unit row, code = posting code
     LIQUIDATION = 4  # account, other = unit row, lots, price = mark, amount = equity, code = parent liquidation
     BANKRUPTCY = 5  # like LIQUIDATION, one row per position: price = bankruptcy price, amount = maintenance margin

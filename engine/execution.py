@@ -36,6 +36,7 @@ from .tables import (
     O_FLAGS,
     O_KIND,
     O_LOTS,
+    O_MARKET,
     O_PRICE_TICKS,
     O_SIDE,
     O_TAG,
@@ -91,10 +92,8 @@ def execute(t: Tables, commands: Table, results: Table, start: int) -> int:
     row = start
     assert commands.shape[0] == results.shape[0] and start >= 0
     if venue[V_TAKER] != NONE:
-        if not match_by_rule(t, venue[V_TAKER]):
+        if not resume(t):
             return row
-        conclude(t, venue[V_TAKER])
-        venue[V_TAKER] = NONE
         row += 1
     while row < commands.shape[0]:
         if not has_room(t):
@@ -228,14 +227,30 @@ def place(
     if result != OK:
         return result
     assert lots > 0 and price_ticks > 0
-    order = take_row(t, account, market, kind, side, lots, price_ticks, 0, flags, tag)
-    if t.markets[market, M_AUCTION]:
+    enter(t, take_row(t, account, market, kind, side, lots, price_ticks, 0, flags, tag))
+    return OK
+
+
+@kernel
+def enter(t: Tables, order: int) -> None:
+    """Let an admitted order trade and rest or expire, or join an auction; V_TAKER is set if it has to be resumed."""
+    if t.markets[t.orders[order, O_MARKET], M_AUCTION]:
         join(t, order)
     elif match_by_rule(t, order):
         conclude(t, order)
     else:
         t.venue[V_TAKER] = order
-    return OK
+
+
+@kernel
+def resume(t: Tables) -> bool:
+    """Go on with the order that was being matched when the event buffer was full; return False if it is full again."""
+    assert t.venue[V_TAKER] != NONE
+    if not match_by_rule(t, t.venue[V_TAKER]):
+        return False
+    conclude(t, t.venue[V_TAKER])
+    t.venue[V_TAKER] = NONE
+    return True
 
 
 @kernel

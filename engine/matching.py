@@ -31,11 +31,13 @@ from .tables import (
     O_MARKET,
     O_PRICE_TICKS,
     O_SIDE,
+    O_TAG,
     V_CAUSE,
     V_MAKER_PPM,
     V_NOTE_TRADES,
     V_SELF_TRADE,
     V_STEP,
+    V_TAGGED,
     V_TAKER_PPM,
     Tables,
 )
@@ -110,7 +112,7 @@ def trade(t: Tables, order: int, maker: int, market: int, side: int, lots: int, 
     orders[order, O_LOTS] -= lots
     orders[maker, O_LOTS] -= lots
     add_to_level(t, maker, -lots)
-    record(t, FILL, market, taker_account, maker_account, side * lots, price, value, cause, 0)
+    record_fill(t, order, maker, market, side * lots, price, value, cause)
     count_trade(t, market, lots, price, value, forced, cause)
     settle_taker(t, taker_account, market, side * lots, price, value, forced, cause)
     settle_side(t, maker_account, market, -side * lots, price, venue[V_MAKER_PPM], False, cause)
@@ -119,6 +121,16 @@ def trade(t: Tables, order: int, maker: int, market: int, side: int, lots: int, 
         remove(t, maker)
     elif reduce_only and closable_lots(t, maker_account, market, -side) == 0:
         cancel(t, maker, CANCEL_NOT_REDUCING)
+
+
+@kernel
+def record_fill(t: Tables, taker: int, maker: int, market: int, lots: int, price: int, value: int, cause: int) -> None:
+    """Record a fill of two orders; in a replay of messages with their tags, where causes and codes are otherwise."""
+    orders, code = t.orders, 0
+    if t.venue[V_TAGGED]:
+        cause, code = orders[taker, O_TAG], orders[maker, O_TAG]
+    assert lots != 0 and price > 0
+    record(t, FILL, market, orders[taker, O_ACCOUNT], orders[maker, O_ACCOUNT], lots, price, value, cause, code)
 
 
 @kernel

@@ -323,6 +323,7 @@ V_HISTORY_ROWS = 91  # fixed
 V_GUARD_PPM = 92  # fixed: 0 if no guard holds liquidations back
 V_PREMIUM_RULE = 93  # fixed: 1 if the premium is sampled by a rule of its own
 V_FUNDING_STEPS = 94  # venue: steps from one payment to the next, 0 without funding
+V_TAGGED = 163  # fixed: 1 if fills are recorded with the tags of their orders, in a replay of messages
 VENUE_COLUMNS = 200
 
 # Bits of V_REQUIREMENTS.

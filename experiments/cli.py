@@ -301,6 +301,47 @@ def verify(
 
 
 @app.command
+def match(
+    file: Annotated[Path, Parameter(help="CSV file of order messages, plain or .gz.")],
+    /,
+    *,
+    matching: Annotated[
+        str,
+        Parameter(
+            help="fifo, pro_rata, top_pro_rata, split or batch, or a rule set; changes after commas: "
+            "split,fifo_ppm=300000 or batch,interval_s=5."
+        ),
+    ] = "fifo",
+    tick: Annotated[float | None, Parameter(help="Step of prices.", show_default=lambda _: "found out")] = None,
+    lot: Annotated[float | None, Parameter(help="Step of quantities.", show_default=lambda _: "found out")] = None,
+    out: Annotated[Path | None, Parameter(help="Folder.", show_default=lambda _: "results/match-FILE")] = None,
+    parquet: Annotated[
+        bool, Parameter(negative=(), show_default=False, help="Write Parquet files instead of CSV files.")
+    ] = False,
+    skip_bad: Annotated[
+        bool, Parameter(negative=(), show_default=False, help="Leave out lines that cannot be understood.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Play a stream of order messages through the order book.
+
+    Columns time, type, id, side, price, quantity (docs/match.md says what each type needs), or a message file of
+    LOBSTER: six columns without a header. Writes trades and depth, the book that is left. What the book cannot do, such
+    as a cancellation of an order that is not there, is counted.
+
+    For example:
+
+        delever match docs/examples/messages.csv --out results/matched
+        delever match docs/examples/messages.csv --matching top_pro_rata --json
+    """
+    from .match import match_file
+
+    match_file(
+        file, matching=matching, tick=tick, lot=lot, out=out, parquet=parquet, skip_bad=skip_bad, as_json=as_json
+    )
+
+
+@app.command
 def warmup() -> None:
     """Compile all kernels now, so that no later command waits for it.
 

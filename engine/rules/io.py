@@ -42,7 +42,7 @@ def load_rules(spec: str) -> RuleSet:
     the whole spec becomes the name. A venue that watches but never acts is `NAME,liquidation.act=false`;
     there is no other word for it. Raises RuleError.
     """
-    head, *reforms = _split(spec)
+    head, *reforms = split_spec(spec)
     base = _preset_or_file(head.strip())
     if not reforms:
         return base
@@ -273,7 +273,7 @@ def _word(value: object) -> str:
     return json.dumps(value, default=_jsonable, separators=(",", ":"))
 
 
-def _split(spec: str) -> list[str]:
+def split_spec(spec: str) -> list[str]:
     """Split at commas outside brackets and quotes."""
     pieces, depth, quote = [""], 0, ""
     for letter in spec:
