@@ -6,8 +6,7 @@ from fractions import Fraction
 from math import floor
 from typing import Any
 
-from . import prices
-from .book import best_price
+from . import book, prices
 from .state import FUND, PPB, PPM, State, clamp
 
 DAY_S = 86_400
@@ -45,7 +44,7 @@ def premium(state: State, market: int, rule: dict[str, Any]) -> int:
         return floor(Fraction((state.mark[market] - index) * PPB, index))
     if rule["source"] == "last":
         return 0 if last is None else floor(Fraction((last - index) * PPB, index))
-    both = best_price(state, market, 1), best_price(state, market, -1)
+    both = book.best_price(state, market, 1), book.best_price(state, market, -1)
     if both[0] is None or both[1] is None:
         return 0
     return floor(Fraction((both[0] + both[1] - 2 * index) * PPB, 2 * index))

@@ -6,8 +6,7 @@ from bisect import bisect_left
 from fractions import Fraction
 from typing import Any
 
-from . import schedules
-from .book import best_price, shown
+from . import book, schedules
 from .state import PPM, Fill, State, ceil_div, clamp
 
 
@@ -79,7 +78,7 @@ def average_price(state: State, market: int, side: int, amount: int) -> int:
     """Return what an amount gets on average when an order of `side` walks the book, microticks, 0 if short (R-P7)."""
     left, lots, paid = amount, 0, 0
     depth: dict[int, int] = {}
-    for order in shown(state, market, -side):
+    for order in book.shown(state, market, -side):
         depth[order.price] = depth.get(order.price, 0) + order.lots
     for price, here in depth.items():
         least = bisect_left(range(1, here), left, key=lambda lots, price=price: state.value(market, lots, price))
@@ -119,15 +118,15 @@ def counted_fills(state: State, market: int) -> list[tuple[int, Fill]]:
 def sample(state: State, market: int) -> None:
     """Remember bid and ask, the impact mid, and the spare average of one step (R-P6, R-P7, R-P9)."""
     memory, rule = state.memory, state.rules["mark"]
-    bid, ask = best_price(state, market, 1), best_price(state, market, -1)
+    bid, ask = book.best_price(state, market, 1), book.best_price(state, market, -1)
     if bid is None or ask is None:
         return
     memory.seen[market] = state.step, bid, ask
     if rule["composite"] and rule["composite"]["spare"]:
         last = last_counted(state, market)
-        book = sorted([bid, ask, last[1] if last else state.index[market]])[1] * PPM
-        old = memory.spare.get(market, book)
-        memory.spare[market] = old + (book - old) * alpha(state, rule["composite"]["spare"]["window_s"]) // PPM
+        middle = sorted([bid, ask, last[1] if last else state.index[market]])[1] * PPM
+        old = memory.spare.get(market, middle)
+        memory.spare[market] = old + (middle - old) * alpha(state, rule["composite"]["spare"]["window_s"]) // PPM
     if rule["impact"]:
         amount = amount_of(state, market, rule["impact"])
         low, high = (average_price(state, market, side, amount) for side in (-1, 1))
