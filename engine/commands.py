@@ -75,6 +75,7 @@ class Result(IntEnum):
     AMOUNT = 18
     MODE = 19
     HALTED = 21
+    EXPIRED = 22
 
 
 Column = int | Sequence[int] | NDArray[np.int64]

@@ -43,6 +43,7 @@ class Event(IntEnum):
     MARK = 10  # market, price = mark, amount = index (journal only)
     CANCEL = 11  # account, lots still open, price, code = reason (journal only)
     CURED = 12  # account, other = unit row: the liquidation has ended, amount = balance of the unit
+    SETTLED = 18  # account, lots that close its position at expiry, final price, amount = value
     HALT = 17  # market, price = last, amount = step in which it ends, code = M_HALT from now on, 3 for an auction
     AUCTION = 16  # market, price at which its auction uncrosses, lots executable, amount = lots bid less lots offered
 

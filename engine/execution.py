@@ -23,6 +23,7 @@ from .commands import (
     Result,
 )
 from .events import Event, has_room, record
+from .expiry import is_closed
 from .kernel import kernel
 from .level_matching import match_by_rule
 from .prefetch import prefetch
@@ -60,6 +61,7 @@ BAD_MARKET = int(Result.MARKET)
 BAD_KIND = int(Result.KIND)
 LOTS = int(Result.LOTS)
 HALTED = int(Result.HALTED)
+EXPIRED = int(Result.EXPIRED)
 PRICE = int(Result.PRICE)
 TRIGGER = int(Result.TRIGGER)
 FLAGS = int(Result.FLAGS)
@@ -197,6 +199,8 @@ def _order(
     refusal = check_form(t, market, kind, side, lots, price_ticks, trigger_ticks, flags)
     if refusal != OK:
         return refusal
+    if is_closed(t, market) and not flags & FLAG_FORCED:
+        return EXPIRED
     if t.markets[market, M_HALT] == CANCEL_ONLY:
         return HALTED
     if kind == STOP or kind == TAKE_PROFIT:
@@ -283,6 +287,8 @@ def _replace(t: Tables, commands: Table, row: int) -> int:
         return TRIGGER
     if order == NONE:
         return UNKNOWN_ORDER
+    if is_closed(t, market):
+        return EXPIRED
     if t.markets[market, M_HALT] != TRADING:
         return HALTED
     kind, side, flags, tag = (

@@ -19,6 +19,7 @@ from .tables import (
     H_PREMIUM_PPB,
     M_BEST_ASK,
     M_BEST_BID,
+    M_EXPIRY_STEP,
     M_FUNDING_DAY_PPB,
     M_FUNDING_INDEX,
     M_FUNDING_PPB,
@@ -108,6 +109,8 @@ def pay_if_due(venue: Venue) -> None:
     if funding is None or venue.step == 0 or venue.step % venue.steps(funding.interval_s):
         return
     for market, row in enumerate(t.markets):
+        if row[M_EXPIRY_STEP]:
+            continue  # a dated contract has no funding (R-X4)
         price = int(row[M_INDEX_TICKS] if funding.notional == "index" else row[M_MARK_TICKS])
         payment = payment_due(venue, funding, market, price)
         row[M_FUNDING_PPB] = payment.rate_ppb

@@ -173,6 +173,13 @@ M_FUNDING_REST = 76  # premium: what rounding took from the rates so far
 M_FUNDING_DAY_PPB = 77  # premium: rate of a day that moves with the skew
 M_MARK_SUM_TICKS = 78  # premium: sums over the funding interval
 M_INDEX_SUM_TICKS = 79
+# Expiry of dated futures (expiry.py).
+M_EXPIRY_STEP = 30  # fixed: step in which the market is settled, 0 if never
+M_LAST_TRADING_STEP = 31  # fixed: from this step on traders may not trade it
+M_FINAL_SUM_TICKS = 32  # sum and number of the samples of the final price so far
+M_FINAL_COUNT = 33
+M_FINAL_TICKS = 34  # final settlement price, 0 before there is one
+M_FINAL_REST_ATOMS = 35  # what rounding has left of the payments so far
 MARKET_COLUMNS = 120
 M_MOVING = [M_OWED, M_VARIANCE, M_VOLATILITY_PPM, M_SAMPLE_TICKS]  # part of the state of a market, if not 0
 

@@ -16,6 +16,7 @@ from .distress import look
 from .drawdown import note_balances, open_watches
 from .events import Event, has_room, record
 from .execution import execute
+from .expiry import open_expiry, settle_if_due
 from .funding import sample
 from .funds import contribute, endow, every_fund
 from .halts import Interruptions
@@ -110,6 +111,7 @@ class Venue:
         self.check = check
         self.tables = state.allocate(rules, markets, keys, first_index_ticks, orders_max, journal)
         fill_vault(self.tables, rules.liquidation, self.backstops)
+        open_expiry(self.tables.markets, [market.symbol for market in markets], rules.contract.expiry, dt_s)
         self._market_rows = tuple(self.tables.markets)
         self._journal = journal
         self._requirements_move = moves(rules.margin, [market.symbol for market in markets])
@@ -183,6 +185,8 @@ class Venue:
         self.renew_marks()
         if self._requirements_move:
             renew_requirements(self)
+        if self.rules.contract.expiry is not None:
+            settle_if_due(self, self.rules.contract.expiry)
         lap("mark")
         if self.interruptions is not None:
             self.interruptions.watch_debts()

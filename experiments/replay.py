@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-COMMAND, FILL, POST, TAKEOVER, ADL = 1, 2, 3, 6, 7
-KINDS = range(1, 13)
+COMMAND, FILL, POST, TAKEOVER, ADL, SETTLED = 1, 2, 3, 6, 7, 18
+KINDS = (*range(1, 13), 16, 17, SETTLED)
 SET_MODE = 12
 REALISED, FEE = 3, 4
 FUND, FEES, SETTLEMENT = 0, 1, 2
@@ -152,6 +152,8 @@ class Replay:
                 self._find(f"there is no market {market}")
                 return
             self._trade_of(kind, market, account, other, lots, price_ticks, amount_atoms, cause)
+        elif kind == SETTLED:
+            self._settled_of(market, account, lots, price_ticks, amount_atoms)
         elif kind == COMMAND:
             self._command_of(sequence, other, market, account, amount_atoms, code)
 
@@ -227,6 +229,27 @@ class Replay:
         pending = sum(owed for code, _, owed in self._owed if code == REALISED)
         if settled - pending + self._cost_sum != 0:
             self._find("what SETTLEMENT holds and the cost of all positions do not add up to zero")
+
+    def _settled_of(self, market: int, account: int, lots: int, price_ticks: int, amount_atoms: int) -> None:
+        """Close a position at its final price; what an inverse long owes is rounded up (R-X3)."""
+        self._nothing_owed()
+        self._trade = f"the settlement in row {self.rows:,} of {lots:,} lots at {price_ticks:,} ticks"
+        if not 0 <= market < self._markets or lots == 0:
+            self._find(f"{self._trade} is of no market, or of no lots")
+            return
+        held, cost = self.positions.pop((account, market), (0, 0))
+        if held != -lots:
+            self._find(f"account {account} is settled for {lots:,} lots, but has {held:,}")
+            return
+        value = self._value(market, abs(lots), price_ticks)
+        if self.terms.inverse and held > 0:
+            value = -(-held * self.terms.multipliers_atoms[market] // price_ticks)
+        if value != amount_atoms:
+            self._find(f"{abs(lots):,} lots are settled for {value:,} atoms at {price_ticks:,}, not {amount_atoms:,}")
+        worth = value if (held > 0) != self.terms.inverse else -value
+        self._cost_sum -= cost
+        if worth != cost:
+            self._owed.append((REALISED, self.unit_of(account, market), worth - cost))
 
     def _side(self, account: int, market: int, lots: int, price_ticks: int, fee_ppm: int) -> None:
         """Settle one side by R-M4 and note the postings that must follow."""

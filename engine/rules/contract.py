@@ -42,6 +42,28 @@ class ClosingFee(Rule):
     """Fee of the closing trade, of its value."""
 
 
+class Expiry(Rule):
+    """Cash settlement of dated futures at a mean of the index (R-X1 to R-X4)."""
+
+    expires_s: int = Field(ge=1, le=10**9)
+    """Time of expiry, in seconds from the opening of the venue."""
+    averaging_s: int = Field(ge=0, le=10**9)
+    """The final settlement price is the mean index of so many seconds before expiry; 0 takes that of the moment."""
+    no_trading_s: int = Field(ge=0, le=10**9)
+    """Trading ends so long before expiry; 0 trades to the end."""
+    markets: tuple[str, ...] = ()
+    """Symbols of the markets that expire; none named: all."""
+
+    @model_validator(mode="after")
+    def _within_its_life(self) -> Expiry:
+        for name in ("averaging_s", "no_trading_s"):
+            if getattr(self, name) > self.expires_s:
+                raise ValueError(
+                    f"{name} must not be longer than expires_s (got {getattr(self, name)} > {self.expires_s})"
+                )
+        return self
+
+
 class Contract(Rule):
     """What a contract is worth: value of n lots at p ticks is n * multiplier * p atoms if it is linear (R-U2, R-U5)."""
 
@@ -55,6 +77,8 @@ class Contract(Rule):
     """Coin and face of an inverse contract."""
     quanto: Quanto | None = None
     """Coin and multiplier of a quanto contract."""
+    expiry: Expiry | None = None
+    """Expiry and cash settlement; none is a perpetual contract."""
     closing_fee: ClosingFee | None = None
     """Fee that bankruptcy prices leave room for; none leaves no room."""
 

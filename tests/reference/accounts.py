@@ -8,11 +8,14 @@ from . import margin, schedules, surplus
 from .state import FUND, State, clamp, ppm_down, ppm_up, sign
 
 
-def settle(state: State, owner: Any, market: int, lots: int, price: int, charge: str, keep_margin: str = "") -> None:
+def settle(
+    state: State, owner: Any, market: int, lots: int, price: int, charge: str, keep_margin: str = "", more: int = 0
+) -> None:
     """Book one side of a fill of signed lots at a price.
 
     `charge`: "maker", "taker", "forced" or "none". `keep_margin`: "" releases the pocket's margin in
     proportion (R-M7), "until_flat" only when the position is flat, "always" not at all.
+    `more`: atoms by which the value is larger.
     """
     position = state.position(owner, market)
     unit = state.unit_of(owner, market)
@@ -24,9 +27,9 @@ def settle(state: State, owner: Any, market: int, lots: int, price: int, charge:
     due = surplus.due_of(state, unit, market, lots) if charge == "forced" else 0
     removed = sign(position.cost) * (abs(position.cost) * closing // before) if closing else 0
     # What opens is worth the whole less what closes, so that both sides of a fill book one total (R-U5).
-    out = state.worth(market, sign(position.lots) * closing, price)
+    out = state.worth(market, sign(position.lots) * closing, price) - more
     realised = out - removed
-    position.cost += state.worth(market, lots, price) + out - removed
+    position.cost += state.worth(market, lots, price) + more + out - removed
     position.lots += lots
     state.touched.add(unit)
 

@@ -7,7 +7,7 @@ from math import ceil, floor
 from statistics import median_low
 from typing import Any
 
-from . import prices
+from . import expiry, prices
 from .book import best_price
 from .funding import own_sample, payment_due
 from .state import FUND, PPB, PPM, State, ceil_div, clamp
@@ -95,6 +95,8 @@ def fund_if_due(state: State) -> None:
     if funding is None or state.step == 0 or state.step % state.steps(funding["interval_s"]) != 0:
         return
     for m in range(len(state.markets)):
+        if expiry.rule_of(state, m):
+            continue
         price = state.mark[m] if funding["notional"] == "mark" else state.index[m]
         state.rate[m], per_lot = payment_due(state, m, price)
         state.premium_sum[m] = state.premium_count[m] = 0

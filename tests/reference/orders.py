@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import allocation, auction, book, margin, pockets
+from . import allocation, auction, book, expiry, margin, pockets
 from .state import PPM, Order, State, ceil_div, clamp, ppm_up
 
 ORDER_KINDS = ("LIMIT", "MARKET", "STOP", "TAKE_PROFIT")
@@ -42,7 +42,7 @@ def _new_order(state: State, command: Command) -> str:
     if refusal:
         return refusal
     if command["kind"] in WAITING_KINDS:
-        return _wait(state, command)
+        return "EXPIRED" if expiry.is_closed(state, command["market"]) else _wait(state, command)
     return admit(state, command)
 
 
@@ -114,6 +114,8 @@ def collar(state: State, market: int) -> tuple[int, int]:
 def admit(state: State, command: Command) -> str:
     """Check a LIMIT or MARKET order from COLLAR on; if admitted match it and let the rest rest."""
     account, market, side, lots = command["account"], command["market"], command["side"], command["lots"]
+    if expiry.is_closed(state, market):
+        return "EXPIRED"
     low, high = collar(state, market)
     if command["kind"] == "LIMIT":
         limit = command["price"]
@@ -213,6 +215,8 @@ def _replace(state: State, command: Command) -> str:
         return "TRIGGER"
     if order is None:
         return "UNKNOWN_ORDER"
+    if expiry.is_closed(state, command["market"]):
+        return "EXPIRED"
     if not waits and command["price"] == order.price and command["lots"] <= order.lots:
         order.lots = command["lots"]
         return "OK"

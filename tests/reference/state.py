@@ -162,6 +162,8 @@ class State:
     auction: list[bool] = field(default_factory=list)
     """Whether each market is in auction (R-H1)."""
     memory: Memory = field(default_factory=Memory)
+    final_samples: dict[int, list[int]] = field(default_factory=dict)
+    final_price: dict[int, int] = field(default_factory=dict)
     replayed: dict[Any, int] = field(default_factory=dict)
     replayed_rows: int = 0
 

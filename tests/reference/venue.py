@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from . import auction, book, laws, margin, marks, orders, prices, schedules, watch, waterfall
+from . import auction, book, expiry, laws, margin, marks, orders, prices, schedules, watch, waterfall
 from .sharing import share_losses
 from .state import Fill, Posting, State, new_state
 
@@ -42,6 +42,7 @@ class ReferenceVenue:
             marks.sample(state, m)
         marks.take_marks(state)
         schedules.renew(state)
+        expiry.settle_if_due(state)
         waterfall.dispose(state)
         waterfall.run_rounds(state)
         share_losses(state)

@@ -21,6 +21,14 @@ def widen_contract(rng: Random, rules: Rules) -> None:
     elif payoff == "quanto":
         coin = {"currency": "BTC", "units_per_coin": 100, "point_atoms": 100, "coin_quote": 50_000}
         contract |= {"payoff": payoff, "quanto": coin}
+    if rng.random() < 0.3:
+        expires_s = rng.randint(1, 120)
+        contract["expiry"] = {
+            "expires_s": expires_s,
+            "averaging_s": rng.choice([0, 1, expires_s // 3, expires_s]),
+            "no_trading_s": rng.choice([0, expires_s // 10, expires_s // 2]),
+            "markets": rng.choice([[], [], ["M0"]]),
+        }
     if rng.random() < 0.4:
         contract["closing_fee"] = {"fee_ppm": rng.choice([1, 600, 5_000, 100_000])}
 
