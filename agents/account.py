@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from delever.engine.assets import credited_atoms
 from delever.engine.contract import value_atoms
 from delever.engine.kernel import kernel
 from delever.engine.ledger import balance_atoms
@@ -19,6 +20,7 @@ from delever.engine.tables import (
     TIER_INITIAL_PPM,
     U_FLAGS,
     U_SINCE_STEP,
+    V_ASSETS,
     V_LOTS_MAX,
     V_MARKETS,
     V_POCKETS_AT,
@@ -60,9 +62,11 @@ def mark_before_ticks(t: Tables, mark_history: Table, steps: int, market: int) -
 
 @kernel
 def account_equity_atoms(t: Tables, account: int) -> int:
-    """Return the money of the whole account, pockets included, and the unrealised profit of all its positions."""
+    """Return the money of the whole account, pockets included, what its assets count for, and all unrealised profit."""
     venue = t.venue
     equity = balance_atoms(t, account)
+    if venue[V_ASSETS] != 0:
+        equity += credited_atoms(t, account)
     for market in range(venue[V_MARKETS]):
         equity += unrealised_atoms(t, account, market)
         if venue[V_POCKETS_AT] != NONE:
@@ -92,6 +96,8 @@ def account_initial_atoms(t: Tables, account: int, market: int, lots: int) -> in
 def account_free_atoms(t: Tables, account: int) -> int:
     """Return what the cross unit has above the initial margin of positions and resting orders."""
     free = balance_atoms(t, account)
+    if t.venue[V_ASSETS] != 0:
+        free += credited_atoms(t, account)
     for market in range(t.venue[V_MARKETS]):
         row = position_row(t, account, market)
         exposed = account_initial_atoms(t, account, market, exposure_lots(t, account, market, 0, 0))

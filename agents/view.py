@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from delever.engine.assets import credited_atoms_of
 from delever.engine.liquidation_price import liquidation_ticks_of
 from delever.engine.payoff import entries_ticks, values_atoms, worths_atoms
 from delever.engine.rules.base import PPM
@@ -49,6 +50,7 @@ from delever.engine.tables import (
     U_DEBITS_ATOMS,
     U_FLAGS,
     U_SINCE_STEP,
+    V_ASSETS,
     V_ISOLATED_ALLOWED,
     V_LOTS_MAX,
     V_POCKETS_AT,
@@ -72,7 +74,7 @@ class Standing(NamedTuple):
     bids_lots: Ints
     asks_lots: Ints
     equity_atoms: Ints
-    """Of the whole account: money in all its units and the unrealised profit of all its positions."""
+    """Of the whole account: money in all its units, the unrealised profit of all its positions, its assets' credit."""
     lot_atoms: Ints
     """Value of one lot at the mark."""
     isolated: Bools
@@ -283,7 +285,7 @@ class View:
         return balance
 
     def equity_atoms(self, accounts: Ints) -> Ints:
-        """Return the money of the whole account and the unrealised profit of all its positions (R-A4)."""
+        """Return the money of the whole account, all unrealised profit, and what its assets count for (R-A4, R-C4)."""
         return self._equity_atoms(accounts, None)
 
     def value_atoms(self, accounts: Ints) -> Ints:
@@ -312,6 +314,7 @@ class View:
     def free_collateral_atoms(self, accounts: Ints) -> Ints:
         """Return what the cross unit has above the initial margin of positions and resting orders (R-A5)."""
         free = self._balances(accounts)
+        self._add_assets(accounts, free)
         for market in range(self.markets):
             position = self._positions(accounts, market)
             exposed = self._initial_atoms(position, market, _exposure_lots(position))
@@ -344,11 +347,17 @@ class View:
 
     def _equity_atoms(self, accounts: Ints, only_positions: Table | None) -> Ints:
         equity = self.balance_atoms(accounts)
+        self._add_assets(accounts, equity)
         if only_positions is not None:
             return equity + self._unrealised_atoms(only_positions, 0)
         for market in range(self.markets):
             equity += self._unrealised_atoms(self._positions(accounts, market), market)
         return equity
+
+    def _add_assets(self, accounts: Ints, amounts: Ints) -> None:
+        """Add what the assets of each account count for (R-C4)."""
+        if self.tables.venue[V_ASSETS] != 0:
+            credited_atoms_of(self.tables, np.ascontiguousarray(accounts, dtype=np.int64), amounts)
 
     def _pockets(self, accounts: Ints, market: int) -> Ints:
         return self._pockets_at + accounts * self.markets + market

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 C_ACCOUNT = 0
-C_MARKET = 1
+C_MARKET = 1  # of DEPOSIT_ASSET and WITHDRAW_ASSET: the asset
 C_KIND = 2
 C_SIDE = 3  # +1 buy, -1 sell
 C_LOTS = 4
@@ -35,7 +35,7 @@ FLAG_FORCED = 32  # only the engine sets it
 
 
 class Kind(IntEnum):
-    """Kinds of command (R-O2, R-O9 to R-O11)."""
+    """Kinds of command (R-O2, R-O9 to R-O11, R-C3)."""
 
     LIMIT = 1
     MARKET = 2
@@ -49,6 +49,8 @@ class Kind(IntEnum):
     MOVE_MARGIN = 10
     SET_LEVERAGE = 11
     SET_MODE = 12
+    DEPOSIT_ASSET = 13
+    WITHDRAW_ASSET = 14
 
 
 class Result(IntEnum):

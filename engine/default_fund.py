@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .conversion import sell
 from .events import Code, has_room
 from .funds import fund_for, fund_room_atoms
 from .kernel import kernel
@@ -119,6 +120,7 @@ def pay_own_contribution(t: Tables, units: Table, start: int) -> int:
         if balance_atoms(t, unit) >= 0 or open_positions(t, unit) > 0:
             continue
         pay_from_general(t, unit, t.units[unit, U_LIQUIDATION])
+        sell(t, unit, -balance_atoms(t, unit), t.units[unit, U_LIQUIDATION])
         row = contribution_row(t, owner_of(t, unit))
         amount = min(-balance_atoms(t, unit), balance_atoms(t, row))
         if amount > 0:

@@ -10,7 +10,9 @@ The sweep of everybody stays in `invariants.py` as the oracle.
 
 from __future__ import annotations
 
+from .collateral_looks import file_holdings, moving_credit_atoms, nominate_by_index, unfile_holdings
 from .contract import lookout_ticks, value_atoms
+from .conversion import exchange_all
 from .events import Event, has_room, record
 from .kernel import kernel
 from .ledger import balance_atoms, note_looked
@@ -42,6 +44,7 @@ from .tables import (
     U_LIQUIDATION,
     U_SINCE_STEP,
     V_ACCOUNTS,
+    V_ASSETS,
     V_AT_OR_BELOW,
     V_BUFFER_PPM,
     V_CALL_PPM,
@@ -76,6 +79,8 @@ def look(t: Tables) -> bool:
     """
     _nominate_crossed(t)
     units, venue = t.units, t.venue
+    if venue[V_ASSETS] != 0 and not exchange_all(t):
+        return False
     if venue[V_POCKETS] == POCKETS_SEARCH and not search_all(t):
         return False
     while venue[V_TOUCHED_COUNT] > 0:
@@ -142,6 +147,7 @@ def _nominate_crossed(t: Tables) -> None:
         if mark != seen and markets[market, M_SCHEDULE] == STEPPED:
             _nominate_stepped(t, market, seen, mark)
         markets[market, M_MARK_SEEN_TICKS] = mark
+    nominate_by_index(t)
 
 
 @kernel
@@ -206,6 +212,8 @@ def _look_at(t: Tables, unit: int) -> None:
             row = account * venue[V_MARKETS] + market
             _unfile(t, row, market)
             has_lots = has_lots or t.positions[row, P_LOTS] != 0
+    if account == unit:
+        unfile_holdings(t, unit)
     if not has_lots:
         _note_debt(t, unit)
     equity, maintenance = health_atoms(t, unit)
@@ -265,14 +273,18 @@ def _renew_notice(
 
 @kernel
 def _file_unit(t: Tables, unit: int, account: int, buffer: int) -> None:
-    """File every position of a unit under its look-out price, the buffer shared pro rata to position value."""
+    """File every position and holding of a unit under its look-out price, the buffer shared pro rata to value."""
     venue, positions, markets = t.venue, t.positions, t.markets
     whole = 0
     for market in range(venue[V_MARKETS]):
         if in_unit(t, unit, account, market):
             lots = positions[account * venue[V_MARKETS] + market, P_LOTS]
             whole += value_atoms(t, market, abs(lots), markets[market, M_MARK_TICKS])
-    buffer = max(0, buffer - _slack_atoms(t) * venue[V_MARKETS])
+    credit, slack = moving_credit_atoms(t, unit) if unit == account else (0, 0)
+    whole += credit
+    buffer = max(0, buffer - _slack_atoms(t) * venue[V_MARKETS] - slack)
+    if credit > 0:
+        file_holdings(t, unit, buffer, whole)
     for market in range(venue[V_MARKETS]):
         row = account * venue[V_MARKETS] + market
         lots = positions[row, P_LOTS]

@@ -45,6 +45,7 @@ class Event(IntEnum):
     CURED = 12  # account, other = unit row: the liquidation has ended, amount = balance of the unit
     SETTLED = 18  # account, lots that close its position at expiry, final price, amount = value
     HALT = 17  # market, price = last, amount = step in which it ends, code = M_HALT from now on, 3 for an auction
+    ASSET = 13  # market = asset, account = unit row that gives, other = unit row that gets, amount in asset atoms, code
     AUCTION = 16  # market, price at which its auction uncrosses, lots executable, amount = lots bid less lots offered
 
 
@@ -70,6 +71,7 @@ class Code(IntEnum):
     CONTRIBUTION = 14
     DEFAULT_FUND = 15  # a contribution to the default fund, or paid out of it
     ASSESSMENT = 16
+    CONVERSION = 20
     SURPLUS = 30  # of a forced fill over the bankruptcy price
     BONUS = 31  # of a keeper
 

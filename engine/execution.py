@@ -53,7 +53,7 @@ from .tables import (
     Table,
     Tables,
 )
-from .wallet import deposit, move_margin, set_leverage, set_mode, withdraw
+from .wallet import deposit, deposit_asset, move_margin, set_leverage, set_mode, withdraw, withdraw_asset
 
 OK = int(Result.OK)
 ACCOUNT = int(Result.ACCOUNT)
@@ -78,6 +78,8 @@ WITHDRAW = int(Kind.WITHDRAW)
 MOVE_MARGIN = int(Kind.MOVE_MARGIN)
 SET_LEVERAGE = int(Kind.SET_LEVERAGE)
 SET_MODE = int(Kind.SET_MODE)
+DEPOSIT_ASSET = int(Kind.DEPOSIT_ASSET)
+WITHDRAW_ASSET = int(Kind.WITHDRAW_ASSET)
 COMMAND = int(Event.COMMAND)
 ROWS_AHEAD = 12  # commands between asking for a row and using it
 ORDERS_AHEAD = 6
@@ -159,6 +161,10 @@ def _one(t: Tables, commands: Table, row: int) -> int:
         return deposit(t, account, commands[row, C_AMOUNT])
     if kind == WITHDRAW:
         return withdraw(t, account, commands[row, C_AMOUNT])
+    if kind == DEPOSIT_ASSET:
+        return deposit_asset(t, account, market, commands[row, C_AMOUNT])
+    if kind == WITHDRAW_ASSET:
+        return withdraw_asset(t, account, market, commands[row, C_AMOUNT])
     if market < 0 or market >= venue[V_MARKETS]:
         return BAD_MARKET
     if kind >= LIMIT and kind <= TAKE_PROFIT:

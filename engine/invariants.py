@@ -13,6 +13,7 @@ from .margin import equity_atoms, open_positions, unit_maintenance_atoms
 from .tables import (
     A_FIRST_ORDER,
     A_ORDERS,
+    H_ATOMS,
     L_HEAD,
     L_LOTS,
     L_TAIL,
@@ -33,6 +34,7 @@ from .tables import (
     O_PRICE_TICKS,
     O_SEQUENCE,
     O_SIDE,
+    OUTSIDE,
     P_ASKS_LOTS,
     P_BIDS_LOTS,
     P_COST_ATOMS,
@@ -85,23 +87,28 @@ def _broken_total(t: Tables) -> int:
 
 
 def check_all(t: Tables) -> None:
-    """Assert laws I1 to I7 and I9 by sweeping everything; I8 is proved by `delever audit`."""
+    """Assert laws I1 to I7, I9 and I10 by sweeping everything; I8 is proved by `delever audit`."""
     check_debits_equal_credits(t)
     check_lots_sum_to_zero(t)
     check_settlement(t)
     check_book(t)
     check_fund_floor(t)
     check_nobody_in_hidden_debt(t)
+    check_assets(t)
 
 
 def conservation_error(t: Tables) -> int:
-    """Return |sum of balances| + |sum of lots per market| + |settlement + entry cost|, in atoms and lots; 0 always."""
+    """Return |sum of balances| + |sum of lots per market| + |settlement + entry cost| + |sum of each asset|; 0 always.
+
+    In atoms and lots.
+    """
     markets = len(t.markets)
     money = abs(int(t.units[:, U_CREDITS_ATOMS].sum()) - int(t.units[:, U_DEBITS_ATOMS].sum()))
     lots = sum(abs(int(t.positions[market::markets, P_LOTS].sum())) for market in range(markets))
     unit = int(t.venue[V_ACCOUNTS]) + SETTLEMENT
     settlement = int(t.units[unit, U_CREDITS_ATOMS]) - int(t.units[unit, U_DEBITS_ATOMS])
-    return money + lots + abs(settlement + int(t.positions[:, P_COST_ATOMS].sum()))
+    assets = int(np.abs(t.holdings[:, :, H_ATOMS].sum(axis=0)).sum())
+    return money + lots + abs(settlement + int(t.positions[:, P_COST_ATOMS].sum())) + assets
 
 
 def check_debits_equal_credits(t: Tables) -> None:
@@ -206,6 +213,15 @@ def _check_account_lists(t: Tables, resting: int) -> None:
             order = int(t.orders[order, O_ACCOUNT_NEXT])
         assert count == t.accounts[account, A_ORDERS], f"I5 order count of account {account} {where(t)}"
     assert listed == resting, f"I5 {listed} orders listed, {resting} at rest {where(t)}"
+
+
+def check_assets(t: Tables) -> None:
+    """I10: every atom of an asset came from outside, and only OUTSIDE holds less than nothing."""
+    outside = int(t.venue[V_ACCOUNTS]) + OUTSIDE
+    for asset in range(t.holdings.shape[1]):
+        held = t.holdings[:, asset, H_ATOMS]
+        assert held.sum() == 0, f"I10 holdings of asset {asset} sum to {held.sum()} {where(t)}"
+        assert (np.delete(held, outside) >= 0).all(), f"I10 somebody owes asset {asset} {where(t)}"
 
 
 def check_fund_floor(t: Tables) -> None:

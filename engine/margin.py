@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .assets import credited_atoms
 from .contract import value_atoms, worth_atoms
 from .kernel import kernel
 from .ledger import balance_atoms
@@ -25,6 +26,7 @@ from .tables import (
     TIER_DEDUCTION_ATOMS,
     TIER_INITIAL_PPM,
     TIER_MAINTENANCE_PPM,
+    V_ASSETS,
     V_CLOSING_PPM,
     V_MARKETS,
     V_POCKETS_AT,
@@ -146,11 +148,13 @@ def unrealised_atoms(t: Tables, account: int, market: int) -> int:
 
 @kernel
 def health_atoms(t: Tables, unit: int) -> tuple[int, int]:
-    """Return equity and maintenance margin of a unit at the marks (R-A4)."""
+    """Return equity and maintenance margin of a unit at the marks (R-A4, R-C4)."""
     markets = t.venue[V_MARKETS]
     account, only = owner_of(t, unit), market_of(t, unit)
     isolated = 0 if only == NONE else 1
     equity = balance_atoms(t, unit)
+    if t.venue[V_ASSETS] != 0:
+        equity += credited_atoms(t, unit)
     maintenance = 0
     for market in range(max(0, only), markets if only == NONE else only + 1):
         row = account * markets + market
@@ -164,9 +168,11 @@ def health_atoms(t: Tables, unit: int) -> tuple[int, int]:
 
 @kernel
 def equity_atoms(t: Tables, unit: int) -> int:
-    """Return balance plus unrealised profit of a unit at the marks (R-A4)."""
+    """Return balance, unrealised profit at the marks and what assets count for, of a unit (R-A4, R-C4)."""
     account = owner_of(t, unit)
     total = balance_atoms(t, unit)
+    if t.venue[V_ASSETS] != 0:
+        total += credited_atoms(t, unit)
     for market in range(t.venue[V_MARKETS]):
         if in_unit(t, unit, account, market):
             total += unrealised_atoms(t, account, market)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .contract import value_atoms, worth_atoms
 from .kernel import kernel
 from .ledger import balance_atoms
-from .margin import equity_atoms, market_of, owner_of, unrealised_atoms
+from .margin import equity_atoms, market_of, open_positions, owner_of, unrealised_atoms
 from .tables import (
     A_KEY,
     M_MARK_BEFORE_TICKS,
@@ -14,6 +14,7 @@ from .tables import (
     P_ISOLATED,
     P_LOTS,
     V_ACCOUNTS,
+    V_ASSETS,
     V_MARKETS,
     V_POCKETS_AT,
     V_SESSION,
@@ -136,11 +137,19 @@ def session_profit_atoms(t: Tables, account: int) -> int:
 
 @kernel
 def payable_atoms(t: Tables, account: int) -> int:
-    """Return the sum of what the units of an account have to pay from: their equity, if above zero."""
-    total = max(0, equity_atoms(t, account))
+    """Return the sum of what the units of an account have to pay from."""
+    total = able_atoms(t, account)
     for market in range(t.venue[V_MARKETS] if t.venue[V_POCKETS_AT] != NONE else 0):
-        total += max(0, equity_atoms(t, t.venue[V_POCKETS_AT] + account * t.venue[V_MARKETS] + market))
+        total += able_atoms(t, t.venue[V_POCKETS_AT] + account * t.venue[V_MARKETS] + market)
     return total
+
+
+@kernel
+def able_atoms(t: Tables, unit: int) -> int:
+    """Return what a unit has to pay from: its equity if above zero, or without lots its money only (R-C4)."""
+    if t.venue[V_ASSETS] != 0 and open_positions(t, unit) == 0:
+        return max(0, balance_atoms(t, unit))
+    return max(0, equity_atoms(t, unit))
 
 
 @kernel
@@ -151,7 +160,7 @@ def split_over_units(t: Tables, payers: Table, shares: Table, rows: Table) -> in
         account, left = payers[i], shares[i]
         for place in range(-1, t.venue[V_MARKETS] if t.venue[V_POCKETS_AT] != NONE else 0):
             unit = account if place < 0 else t.venue[V_POCKETS_AT] + account * t.venue[V_MARKETS] + place
-            paid = min(left, max(0, equity_atoms(t, unit)))
+            paid = min(left, able_atoms(t, unit))
             if paid > 0:
                 describe(t, unit, paid, paid, rows, count)
                 count += 1

@@ -21,6 +21,7 @@ from .tables import (
     POCKETS_SEARCH,
     POCKETS_STRICT,
     U_FLAGS,
+    V_ACCOUNTS,
     V_AT_OR_BELOW,
     V_LISTED_COUNT,
     V_MARKETS,
@@ -60,7 +61,7 @@ def general_atoms(t: Tables, unit: int) -> int:
     if t.venue[V_POCKETS] != POCKETS_SEARCH:
         return 0
     account = owner_of(t, unit)
-    return max(0, balance_atoms(t, account)) if unit != account else 0
+    return max(0, balance_atoms(t, account)) if unit != account < t.venue[V_ACCOUNTS] else 0
 
 
 @kernel
@@ -102,6 +103,8 @@ def search_all(t: Tables) -> bool:
 def _settle_account(t: Tables, account: int) -> bool:
     """Bring the pockets of an account to their levels: all releases, then all searches, market ascending (R-A42)."""
     venue = t.venue
+    if account >= venue[V_ACCOUNTS]:
+        return True  # funds of single markets are pockets too, and nobody's general account stands behind them
     first = venue[V_POCKETS_AT] + account * venue[V_MARKETS]
     rich = balance_atoms(t, account) > 0
     active = t.units[account, U_FLAGS] & FLAG_TOUCHED != 0

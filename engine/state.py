@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .adl_terms import TERM_SWITCHES, fill_terms
+from .assets import fill_assets
 from .contract import CONTRACT_SWITCHES, fill_contract
 from .drawdown import WATCH_SWITCHES, peak_rows
 from .events import EVENT_COLUMNS, EVENTS_PER_MATCH
@@ -35,6 +36,10 @@ from .tables import (
     ADL_PRICES,
     ADL_RANKS,
     ADL_TRIGGERS,
+    ASSET_COLUMNS,
+    H_ATOMS,
+    H_COLUMNS,
+    HAIRCUT_COLUMNS,
     HISTORY_COLUMNS,
     L_HEAD,
     L_TAIL,
@@ -192,6 +197,7 @@ def allocate(
         windows=table(count, window_seconds(rules.liquidation)),
         events=table(events_max, EVENT_COLUMNS),
         sessions=table(traders if counts_sessions(rules) else 1),
+        **_asset_tables(rules, traders, price_max),
         peaks=table(PEAK_WATCHES, peak_rows(rules), PEAK_COLUMNS),
     )
     _fill_venue(t.venue, rules, traders, count, NONE if pocket_rows == 0 else traders + VENUE_UNITS, journal)
@@ -211,6 +217,8 @@ def allocate(
     t.levels[:, :, L_TAIL] = NONE
     t.leads[:] = lead_keys(rules)
     t.occupied[:, 0] = -(-price_max // 32)
+    if rules.margin.collateral:
+        fill_assets(t, rules.margin.collateral, markets, first_index_ticks)
     first_tier = 0
     for row, market in enumerate(markets):
         _fill_market(t.markets[row], market, tiers[row], first_tier, first_index_ticks[row])
@@ -225,6 +233,17 @@ def allocate(
 def counts_sessions(rules: RuleSet) -> bool:
     """Say whether the profits of a session have to be known (R-L6)."""
     return rules.socialisation.rule == "session_profit"
+
+
+def _asset_tables(rules: RuleSet, traders: int, price_max: int) -> dict[str, NDArray[np.int64]]:
+    """Return the tables of collateral assets, empty ones without them."""
+    assets = rules.margin.collateral.assets if rules.margin.collateral else ()
+    return {
+        "assets": table(len(assets), ASSET_COLUMNS),
+        "haircuts": table(sum(len(asset.haircuts) for asset in assets), HAIRCUT_COLUMNS),
+        "holdings": table(traders + VENUE_UNITS if assets else 0, len(assets), H_COLUMNS),
+        "index_looks": table(len(assets), price_max if assets else 0),
+    }
 
 
 def table(*shape: int) -> NDArray[np.int64]:
@@ -379,6 +398,8 @@ def digest(t: Tables) -> str:
     if moving.any():  # so that a rule set without them keeps the digest it always had
         state.update(moving.tobytes())
     state.update(t.venue[:V_EVENT_COUNT].data)
+    if t.holdings.size:
+        state.update(t.holdings[:, :, H_ATOMS].tobytes())
     return state.hexdigest()
 
 

@@ -331,6 +331,11 @@ V_GUARD_PPM = 92  # fixed: 0 if no guard holds liquidations back
 V_PREMIUM_RULE = 93  # fixed: 1 if the premium is sampled by a rule of its own
 V_FUNDING_STEPS = 94  # venue: steps from one payment to the next, 0 without funding
 V_TAGGED = 163  # fixed: 1 if fills are recorded with the tags of their orders, in a replay of messages
+V_ASSETS = 79  # fixed: number of collateral assets; 0: money only
+V_ASSET_BUYER = 80  # fixed: unit that buys assets, counted from the fund's row: FUND or OUTSIDE
+V_CONVERSION_PPM = 81  # fixed
+V_SELLS_BEFORE = 82  # fixed: 1 if assets are sold before positions
+V_EXCHANGE_ATOMS = 83  # fixed: a unit owing more than this sells; NONE: no automatic exchange
 VENUE_COLUMNS = 200
 
 # Bits of V_REQUIREMENTS.
@@ -389,6 +394,29 @@ TRADING, CANCEL_ONLY, REDUCE_ONLY = range(3)
 NO_BAND, HELD_BACK, TO_AUCTION = range(3)
 
 
+# assets: one row per collateral asset; haircuts: rows of all assets, one after another (R-C1).
+ASSET_MARKET = 0  # fixed: market whose index values it, NONE for a fixed price, NO_MARKET if the venue lacks it
+ASSET_PRICE_ATOMS = 1  # fixed: of a million atoms, if the price is fixed
+ASSET_HAIRCUTS = 2  # fixed: first row and number of rows in `haircuts`
+ASSET_HAIRCUT_COUNT = 3
+ASSET_WEIGHT_MAX_PPM = 4  # fixed: the most that a part of the value counts
+ASSET_ATOMS_MAX = 5  # fixed: how much of it the venue takes in all
+ASSET_SOLD = 6  # fixed: which asset is sold in this place
+ASSET_INDEX_SEEN_TICKS = 7  # collateral_looks: index at the last look
+ASSET_COLUMNS = 8
+NO_MARKET = -2
+
+HAIRCUT_FLOOR_ATOMS = 0
+HAIRCUT_PPM = 1
+HAIRCUT_COLUMNS = 2
+
+# holdings[unit, asset]: traders' cross units, the fund and the venue's other units; pockets hold money only.
+H_ATOMS = 0  # assets: what is held; of OUTSIDE, less than nothing by what all others hold
+H_LOOK_NEXT = 1  # collateral_looks: links of the look-out list of an index tick
+H_LOOK_BEFORE = 2  # row before it, plus 1; of the first, minus the tick; 0 if not filed
+H_COLUMNS = 3
+
+
 SHAPES: dict[str, tuple[str, ...]] = {
     "venue": ("VENUE_COLUMNS",),
     "markets": ("M", "MARKET_COLUMNS"),
@@ -412,6 +440,10 @@ SHAPES: dict[str, tuple[str, ...]] = {
     "windows": ("M", "seconds of the window"),  # lots liquidated per step of the rolling window (R-W25)
     "events": ("events_max", "EVENT_COLUMNS"),  # see events.py
     "sessions": ("A, or one",),  # equity at the start of the session less withdrawals since, plus deposits
+    "assets": ("assets", "ASSET_COLUMNS"),
+    "haircuts": ("haircuts of all assets", "HAIRCUT_COLUMNS"),
+    "holdings": ("A + VENUE_UNITS", "assets", "H_COLUMNS"),
+    "index_looks": ("assets", "price_max_ticks"),  # heads of the holdings to look at when the index falls to the tick
     "peaks": ("PEAK_WATCHES", "longest window in steps", "PEAK_COLUMNS"),  # see drawdown.py
 }
 TABLE_NAMES = tuple(SHAPES)
@@ -447,6 +479,10 @@ class Tables:
     windows: Table
     events: Table
     sessions: Table
+    assets: Table
+    haircuts: Table
+    holdings: Table
+    index_looks: Table
     peaks: Table
 
     __slots__ = (*TABLE_NAMES, "_directory", "address")

@@ -8,6 +8,7 @@ import numpy as np
 
 from . import formulas
 from .contract import bankruptcy_ticks, value_atoms, worth_atoms
+from .conversion import seize_assets, sell
 from .distress import is_distressed
 from .drawdown import is_down
 from .events import Code, Event, has_room
@@ -169,10 +170,13 @@ def _hand_over(t: Tables, unit: int, to_backstop: bool, backstops: Table, prices
     if open_positions(t, unit) > 0:
         t.units[unit, U_FLAGS] |= FLAG_REFUSED
         return DONE
-    left = balance_atoms(t, unit)
     assert progress[W_TAKER] != NONE, "what is gone was taken by somebody"
+    sell(t, unit, -balance_atoms(t, unit), cause)
+    left = balance_atoms(t, unit)
     if left > 0 and venue[V_SEIZE_MARGIN]:
         post(t, unit, progress[W_TAKER], left, TAKEOVER_MARGIN, cause)
+    if venue[V_SEIZE_MARGIN]:
+        seize_assets(t, unit, owner_of(t, progress[W_TAKER]), cause)
     for market in range(venue[V_MARKETS]):
         if prices[market] != 0:
             release_flat_pocket(t, account, market, cause)

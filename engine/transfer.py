@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .contract import value_atoms
+from .conversion import sell
 from .events import Code, Event, has_room, record
 from .funds import fund_for, fund_room_atoms
 from .kernel import kernel
@@ -57,7 +58,7 @@ def transfer_value(
 def cover_deficits(t: Tables, units: Table, start: int) -> int:
     """Let the fund pay the deficits of flat units as far as it may (R-W8); return the next, below n if events are full.
 
-    A general account pays for its own pockets before (R-A43).
+    A general account pays for its own pockets before (R-A43), and assets of the unit are sold (R-C6).
 
     Each posting carries the liquidation the unit is in, 0 once that has ended.
     """
@@ -68,6 +69,7 @@ def cover_deficits(t: Tables, units: Table, start: int) -> int:
         if balance_atoms(t, unit) >= 0 or open_positions(t, unit) > 0:
             continue
         pay_from_general(t, unit, t.units[unit, U_LIQUIDATION])
+        sell(t, unit, -balance_atoms(t, unit), t.units[unit, U_LIQUIDATION])
         deficit = -balance_atoms(t, unit)
         fund = fund_for(t, unit)
         amount = min(deficit, fund_room_atoms(t, fund))

@@ -1,7 +1,8 @@
-"""Commands that move money or change how a position is margined (R-O9 to R-O11)."""
+"""Commands that move money and assets or change how a position is margined (R-O9 to R-O11, R-C3)."""
 
 from __future__ import annotations
 
+from .assets import asset_value_atoms, credited_asset_atoms, post_asset, weighted_atoms
 from .commands import Result
 from .events import Code
 from .kernel import kernel
@@ -9,6 +10,10 @@ from .ledger import balance_atoms, post
 from .margin import equity_atoms, free_collateral_atoms, initial_atoms
 from .tables import (
     A_FIRST_ORDER,
+    ASSET_ATOMS_MAX,
+    ASSET_MARKET,
+    H_ATOMS,
+    NO_MARKET,
     NONE,
     O_ACCOUNT_NEXT,
     O_MARKET,
@@ -19,6 +24,7 @@ from .tables import (
     POCKETS_SEARCH,
     POCKETS_STRICT,
     V_ACCOUNTS,
+    V_ASSETS,
     V_GATE_UNTIL,
     V_HALTS,
     V_ISOLATED_ALLOWED,
@@ -35,6 +41,7 @@ MARGIN = int(Result.MARGIN)
 HALTED = int(Result.HALTED)
 AMOUNT = int(Result.AMOUNT)
 MODE = int(Result.MODE)
+BAD_MARKET = int(Result.MARKET)
 DEPOSIT = int(Code.DEPOSIT)
 WITHDRAW = int(Code.WITHDRAW)
 MARGIN_IN = int(Code.MARGIN_IN)
@@ -68,6 +75,46 @@ def withdraw(t: Tables, account: int, amount: int) -> int:
     post(t, account, t.venue[V_ACCOUNTS] + OUTSIDE, amount, WITHDRAW, 0)
     if t.venue[V_SESSION]:
         t.sessions[account] -= amount
+    return OK
+
+
+@kernel
+def deposit_asset(t: Tables, account: int, asset: int, amount: int) -> int:
+    """Bring an asset in from outside (R-C3)."""
+    if asset < 0 or asset >= t.venue[V_ASSETS] or t.assets[asset, ASSET_MARKET] == NO_MARKET:
+        return BAD_MARKET
+    outside = t.venue[V_ACCOUNTS] + OUTSIDE
+    if amount < 1 or amount > AMOUNT_MAX_ATOMS:
+        return AMOUNT
+    if amount - t.holdings[outside, asset, H_ATOMS] > t.assets[asset, ASSET_ATOMS_MAX]:
+        return AMOUNT
+    before = credited_asset_atoms(t, account, asset)
+    post_asset(t, outside, account, asset, amount, DEPOSIT, 0)
+    if t.venue[V_SESSION]:
+        t.sessions[account] += credited_asset_atoms(t, account, asset) - before
+    return OK
+
+
+@kernel
+def withdraw_asset(t: Tables, account: int, asset: int, amount: int) -> int:
+    """Take an asset out, as far as the holding goes and free collateral without it stays at or above zero (R-C3)."""
+    if asset < 0 or asset >= t.venue[V_ASSETS] or t.assets[asset, ASSET_MARKET] == NO_MARKET:
+        return BAD_MARKET
+    if amount < 1 or amount > AMOUNT_MAX_ATOMS:
+        return AMOUNT
+    if t.venue[V_HALTS] and t.venue[V_STEP] < t.venue[V_GATE_UNTIL]:
+        return HALTED
+    held = t.holdings[account, asset, H_ATOMS]
+    if held < amount:
+        return MARGIN
+    left = weighted_atoms(t, asset, asset_value_atoms(t, asset, held - amount))
+    lost = credited_asset_atoms(t, account, asset) - left
+    assert lost >= 0, "less of an asset never counts for more"
+    if free_collateral_atoms(t, account, NONE, 0) < lost:
+        return MARGIN
+    post_asset(t, account, t.venue[V_ACCOUNTS] + OUTSIDE, asset, amount, WITHDRAW, 0)
+    if t.venue[V_SESSION]:
+        t.sessions[account] -= lost
     return OK
 
 

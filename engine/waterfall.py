@@ -15,6 +15,7 @@ from . import adl_terms, deleverage, drawdown, keepers, limits, rounds, steps, t
 from .auction import find_waiting
 from .cancelling import leave_the_cured
 from .commands import Column
+from .conversion import sell_before
 from .default_fund import cover
 from .disposal import dispose
 from .forced import FORCED_FLAGS, FORCED_FOK_FLAGS, forced_orders
@@ -53,6 +54,7 @@ from .tables import (
     V_AUCTIONS,
     V_CANCELS,
     V_LISTED_COUNT,
+    V_SELLS_BEFORE,
 )
 
 if TYPE_CHECKING:
@@ -151,8 +153,9 @@ class _Round:
     def play(self) -> int:
         """Run the stages and return how many orders went to the book."""
         self.venue.for_each(rounds.begin_treatment, self.units)
-        if self.t.venue[V_CANCELS] == CANCEL_WORST_FIRST:
-            # R-W33: who is out of distress by cancelled orders alone is not closed.
+        self.venue.for_each(sell_before, self.units)
+        if self.t.venue[V_CANCELS] == CANCEL_WORST_FIRST or self.t.venue[V_SELLS_BEFORE]:
+            # R-W33, R-C6: who is out of distress by cancelled orders or sold assets alone is not closed.
             leave_the_cured(self.t, self.units, self.orders_of_unit)
         sent = self._closing_stage()
         self._leave_waiting()

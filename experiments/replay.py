@@ -13,11 +13,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-COMMAND, FILL, POST, TAKEOVER, ADL, SETTLED = 1, 2, 3, 6, 7, 18
-KINDS = (*range(1, 13), 16, 17, SETTLED)
+COMMAND, FILL, POST, TAKEOVER, ADL, ASSET, SETTLED = 1, 2, 3, 6, 7, 13, 18
+KINDS = (*range(1, 14), 16, 17, SETTLED)
 SET_MODE = 12
 REALISED, FEE = 3, 4
-FUND, FEES, SETTLEMENT = 0, 1, 2
+FUND, FEES, SETTLEMENT, OUTSIDE = 0, 1, 2, 6
 VENUE_UNITS = 7
 NO_ROW = -1
 
@@ -95,6 +95,7 @@ class Replay:
         self.debits: dict[int, int] = {}
         self.credits: dict[int, int] = {}
         self.positions: dict[tuple[int, int], tuple[int, int]] = {}
+        self.holdings: dict[tuple[int, int], int] = {}
         self.findings: list[Finding] = []
         self.rows = 0
         self._markets = len(terms.multipliers_atoms)
@@ -154,6 +155,8 @@ class Replay:
             self._trade_of(kind, market, account, other, lots, price_ticks, amount_atoms, cause)
         elif kind == SETTLED:
             self._settled_of(market, account, lots, price_ticks, amount_atoms)
+        elif kind == ASSET:
+            self._move_asset(market, account, other, amount_atoms)
         elif kind == COMMAND:
             self._command_of(sequence, other, market, account, amount_atoms, code)
 
@@ -188,6 +191,16 @@ class Replay:
                 self._in_debt.discard(unit)
         if code in (REALISED, FEE):
             self._check_owed(debit, credit, amount_atoms, code)
+
+    def _move_asset(self, asset: int, giver: int, getter: int, amount_atoms: int) -> None:
+        """Move an asset (R-C2): what is not there cannot be given, but by the outside."""
+        if amount_atoms <= 0 or giver == getter:
+            self._find(f"{amount_atoms:,} atoms of asset {asset} from unit {giver} to unit {getter}; it must move some")
+        left = self.holdings.get((giver, asset), 0) - amount_atoms
+        self.holdings[giver, asset] = left
+        self.holdings[getter, asset] = self.holdings.get((getter, asset), 0) + amount_atoms
+        if left < 0 and giver != self.terms.accounts + OUTSIDE:
+            self._find(f"unit {giver} gives {amount_atoms:,} atoms of asset {asset}, {-left:,} more than it has")
 
     def _check_owed(self, debit: int, credit: int, amount_atoms: int, code: int) -> None:
         """Compare a posting of profit or fee with the next one that the trade before it implies (R-M4, R-M6)."""

@@ -38,6 +38,7 @@ CODE_NAMES = {
     "CONTRIBUTION": "share of trading fees",
     "DEFAULT_FUND": "default fund",
     "ASSESSMENT": "assessments of members",
+    "CONVERSION": "collateral bought",
 }
 
 

@@ -104,7 +104,8 @@ TABLES = {
 JOURNAL_TABLES = {"journal": EVENT_NAMES, "balances": BALANCE_COLUMNS, "positions": POSITION_COLUMNS}
 VENUE_UNIT_NAMES = ("FUND", "FEES", "SETTLEMENT", "FUNDING", "ROUNDING", "BAD_DEBT", "OUTSIDE")
 
-CODE_NAMES = np.array(["", *(code.name for code in Code)], dtype=object)  # codes count from 1
+CODE_NAMES = np.array(["", *("" for _ in range(max(Code)))], dtype=object)
+CODE_NAMES[list(Code)] = [code.name for code in Code]
 FILL, ADL = int(Event.FILL), int(Event.ADL)
 
 

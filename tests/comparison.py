@@ -4,6 +4,7 @@ A side is anything with `process(commands, index_ticks) -> list[str]` and `obser
 observation are:
 
 - ("balance", unit): atoms, units ("cross", a), ("pocket", a, m), "FUND", "FEES", ... ; only those not zero
+- ("holding", unit, asset): asset atoms; only those not zero
 - ("position", owner, m): (lots, cost), owner a row or "FUND"; only those not flat
 - ("liquidation price", a, m): ticks, of traders' open positions
 - ("isolated", a, m), ("own_ppm", a, m): only those not cross, not zero
@@ -61,6 +62,7 @@ class ReferenceSide:
         """Return everything that is compared."""
         venue, state = self.venue, self.venue.state
         seen: Observation = {("balance", unit): atoms for unit, atoms in state.balances.items() if atoms}
+        seen |= {("holding", *where): atoms for where, atoms in state.holdings.items() if atoms}
         for (owner, m), position in state.positions.items():
             if position.lots:
                 seen["position", owner, m] = (position.lots, position.cost)

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from .add_ons import Concentration, OpenInterestScaling, SkewScaling, Volatility
 from .base import ATOMS_PER_QUOTE, PPM, Rule
+from .collateral import Collateral
 from .pockets import Pockets, SearchPockets
 from .schedules import Schedule, Tier, check_tiers, highest_maintenance_ppm
 
@@ -63,6 +64,8 @@ class Margin(Rule):
     """Initial margin that grows with the share of open interest; none: it does not."""
     volatility: Volatility | None = None
     """Margin that follows volatility; none: it does not."""
+    collateral: Collateral | None = None
+    """Assets besides money that count as margin of cross units; none takes money only."""
 
     @model_validator(mode="after")
     def _closing_fee_of_what_stays(self) -> Margin:

@@ -46,3 +46,13 @@ class RuleSet(Rule):
                         "no fixed amount a tick: leave it out, or choose another payoff"
                     )
         return self
+
+    @model_validator(mode="after")
+    def _assets_have_a_price(self) -> RuleSet:
+        assets = self.margin.collateral.assets if self.margin.collateral else ()
+        if self.contract.payoff == "inverse" and any(asset.market for asset in assets):
+            raise ValueError(
+                "margin.collateral: with payoff = 'inverse' money is the coin of the markets, and no index says what "
+                "another asset is worth in it: give price_ppm instead of market"
+            )
+        return self

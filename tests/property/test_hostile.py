@@ -131,7 +131,7 @@ def test_what_is_wrong_is_refused_and_changes_nothing(row: list[int]) -> None:
 @settings(max_examples=60)
 @given(rows=st.lists(hostile_rows(), max_size=30))
 def test_a_step_of_hostile_commands_breaks_no_law(rows: list[list[int]]) -> None:
-    """Laws I1 to I9 hold through a whole step of them (asserted by the venue), and each has an answer."""
+    """Laws I1 to I10 hold through a whole step of them (asserted by the venue), and each has an answer."""
     desk = busy_desk()
     commands = np.array(rows, dtype=np.int64).reshape(-1, COMMAND_COLUMNS)
     report = desk.engine.process(commands, np.array([100, 100]))

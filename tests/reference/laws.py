@@ -1,10 +1,10 @@
-"""The laws I1 to I9 as assertions that name the law."""
+"""The laws I1 to I10 as assertions that name the law."""
 
 from __future__ import annotations
 
 from itertools import pairwise
 
-from . import margin
+from . import assets, margin
 from .book import best_price
 from .state import FUND, State
 
@@ -30,6 +30,7 @@ def money(state: State) -> None:
     moved = {unit: balance for unit, balance in state.balances.items() if balance != 0}
     replayed = {unit: balance for unit, balance in state.replayed.items() if balance != 0}
     assert replayed == moved, "I8: the journal does not replay to the balances"
+    assets.check(state)
     costs = sum(position.cost for position in state.positions.values())
     assert state.balances["SETTLEMENT"] + costs == 0, "I3: SETTLEMENT and costs do not cancel"
     assert state.balances["FUNDING"] == 0, "R-F3: something was left in FUNDING"

@@ -6,7 +6,7 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import Any
 
-from . import pockets, schedules
+from . import assets, pockets, schedules
 from .state import FUND, PPM, State, clamp, owner_of, ppm_up, sign
 
 
@@ -33,8 +33,8 @@ def unit_unrealised(state: State, unit: Any) -> int:
 
 
 def equity(state: State, unit: Any) -> int:
-    """Return balance + unrealised profit of a unit (R-A4)."""
-    return state.balances[unit] + unit_unrealised(state, unit)
+    """Return balance + unrealised profit of a unit, and what its assets count for (R-A4, R-C4)."""
+    return state.balances[unit] + unit_unrealised(state, unit) + assets.credited(state, unit)
 
 
 def maintenance(state: State, unit: Any) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import allocation, auction, book, expiry, margin, pockets
+from . import allocation, assets, auction, book, expiry, margin, pockets
 from .state import PPM, Order, State, ceil_div, clamp, ppm_up
 
 ORDER_KINDS = ("LIMIT", "MARKET", "STOP", "TAKE_PROFIT")
@@ -28,6 +28,8 @@ def _run(state: State, command: Command) -> str:
     kind = command["kind"]
     if command["account"] not in state.accounts():
         return "ACCOUNT"
+    if kind in ASSET_HANDLERS:
+        return ASSET_HANDLERS[kind](state, command)
     if kind not in ("DEPOSIT", "WITHDRAW") and not 0 <= command["market"] < len(state.markets):
         return "MARKET"
     if kind in ORDER_KINDS:
@@ -335,6 +337,11 @@ HANDLERS: dict[str, Callable[[State, Command], str]] = {
     "MOVE_MARGIN": _move_margin,
     "SET_LEVERAGE": _set_leverage,
     "SET_MODE": _set_mode,
+}
+
+ASSET_HANDLERS: dict[str, Callable[[State, Command], str]] = {
+    "DEPOSIT_ASSET": assets.deposit,
+    "WITHDRAW_ASSET": assets.withdraw,
 }
 
 

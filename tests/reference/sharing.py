@@ -14,7 +14,7 @@ def share_losses(state: State) -> None:
     """Bring every flat unit (and a flat fund to its floor) out of its deficit (R-L1 to R-L7)."""
     bankrupt: list[Any] = [u for u in state.trader_units() if not state.held(u) and state.balances[u] < 0]
     fund_stage(state, bankrupt)
-    deficits = {unit: -state.balances[unit] for unit in bankrupt}
+    deficits = {unit: max(0, -state.balances[unit]) for unit in bankrupt}
     if not state.held(FUND) and state.balances[FUND] < state.floor():
         deficits[FUND] = state.floor() - state.balances[FUND]
         state.events["fund_refilled"] += 1
@@ -37,7 +37,7 @@ def collect(state: State, deficits: dict[Any, int]) -> None:
     """Let those who have to pay pay the deficits, in order; lowers what is owed."""
     for payer, share in shares(state, sum(deficits.values())):
         for unit in units_of(state, payer):
-            able = min(share, max(0, margin.equity(state, unit)))
+            able = min(share, payable(state, unit))
             share -= able
             for debtor in deficits:
                 paid = min(able, deficits[debtor])
@@ -53,6 +53,11 @@ def units_of(state: State, payer: Any) -> list[Any]:
     if state.rules["socialisation"]["rule"] != "session_profit":
         return [payer]
     return [payer, *(("pocket", payer[1], m) for m in range(len(state.markets)))]
+
+
+def payable(state: State, unit: Any) -> int:
+    """Return what a unit has to pay from: its equity, or without lots its money only (R-C4)."""
+    return max(0, margin.equity(state, unit) if state.held(unit) else state.balances[unit])
 
 
 def account_equity(state: State, account: int) -> int:
@@ -71,7 +76,7 @@ def weights(state: State) -> list[tuple[Any, int, int]]:
             if unit[0] == "cross":
                 gain = account_equity(state, unit[1]) - state.session_start.get(unit[1], 0)
                 units = units_of(state, unit)
-                able = min(gain, sum(max(0, margin.equity(state, own)) for own in units))
+                able = min(gain, sum(payable(state, own) for own in units))
                 rows.append((unit, able, able))
         elif rule == "deposits":
             able = min(state.balances[unit], equity)

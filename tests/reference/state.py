@@ -118,6 +118,7 @@ class State:
     liquidation_id: int = 0
     forced_orders: int = 0
     balances: dict[Any, int] = field(default_factory=dict)
+    holdings: dict[Any, int] = field(default_factory=dict)
     positions: dict[Any, Position] = field(default_factory=dict)
     own_ppm: dict[Any, int] = field(default_factory=dict)
     isolated: dict[Any, bool] = field(default_factory=dict)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import margin
+from . import assets, margin
 from .accounts import settle
 from .state import ATOMS_PER_QUOTE, FUND, State
 
@@ -90,9 +90,12 @@ def fund_accepts(state: State, market: int, lots: int, price: int) -> bool:
 
 def hand_over_margin(state: State, unit: Any, taker: Any) -> None:
     """Give what is left of the unit's margin to the taker, or a pocket's to its cross unit (R-W5)."""
+    assets.sell(state, unit, -state.balances[unit])
     left = max(0, state.balances[unit])
     if state.rules["liquidation"]["seize_margin"]:
         state.events["margin_seized"] += left > 0
-        state.post(unit, FUND if taker == FUND else ("cross", taker), left, "TAKEOVER_MARGIN")
+        target = FUND if taker == FUND else ("cross", taker)
+        state.post(unit, target, left, "TAKEOVER_MARGIN")
+        assets.seize(state, unit, target)
     elif unit[0] == "pocket":
         state.post(unit, ("cross", unit[1]), left, "MARGIN_OUT")

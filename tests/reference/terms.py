@@ -7,7 +7,7 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import Any
 
-from . import book, margin, schedules
+from . import assets, book, margin, schedules
 from .state import ATOMS_PER_QUOTE, FUND, PPM, State, ceil_div, clamp, owner_of, ppm_down, ppm_up
 
 
@@ -74,10 +74,11 @@ def cancel_orders(state: State, unit: Any) -> None:
         book.cancel_all(state, unit[1], m)
 
 
-def cured_by_cancelling(state: State, unit: Any) -> bool:
-    """Say whether a unit under treatment needs no order any more (R-W33)."""
+def is_cured(state: State, unit: Any) -> bool:
+    """Say whether a unit under treatment needs no order any more (R-W33, R-C6)."""
     cancel = rule_of(state, "cancel")
-    return bool(cancel) and cancel["orders"] == "worst_first" and not is_due(state, unit)
+    checked = bool(cancel) and cancel["orders"] == "worst_first"
+    return (checked or assets.are_sold_first(state)) and not is_due(state, unit)
 
 
 def plans_of(state: State, unit: Any, lots_of: dict[int, int]) -> list[Plan]:

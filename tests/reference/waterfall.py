@@ -6,7 +6,21 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import adl, allocation, auction, book, keepers, margin, marks, pockets, schedules, takeover, terms, watch
+from . import (
+    adl,
+    allocation,
+    assets,
+    auction,
+    book,
+    keepers,
+    margin,
+    marks,
+    pockets,
+    schedules,
+    takeover,
+    terms,
+    watch,
+)
 from .prices import is_guarded
 from .state import ATOMS_PER_QUOTE, FUND, PPM, State, ceil_div, clamp, sign
 
@@ -42,6 +56,7 @@ class ForcedOrder:
 
 def look(state: State) -> None:
     """Find the newly distressed and the cured, and send margin calls (R-W2, R-A8)."""
+    assets.exchange_all(state)
     pockets.search_all(state)
     call_ppm = state.rules["margin"]["call_ppm"]
     for unit in state.trader_units():
@@ -126,6 +141,8 @@ def run_round(state: State, due: list[Any]) -> None:
     now = plan(state, due)
     for unit in now.treated:
         begin_treatment(state, unit)
+    for unit in now.treated:
+        assets.sell_before(state, unit)
     paced = close(state, now)
     waiting = {unit for unit in now.treated if auction.waits(state, unit)}
     if not now.direct:
@@ -178,7 +195,7 @@ def plan(state: State, due: list[Any]) -> Round:
 
 def close(state: State, now: Round) -> set[Any]:
     """Close what the rule names of the treated units, in the book or with keepers; return who is paced (R-W34)."""
-    wanted = [unit for unit in now.orders_for if not terms.cured_by_cancelling(state, unit)]
+    wanted = [unit for unit in now.orders_for if not terms.is_cured(state, unit)]
     plans = [plan for unit in wanted for plan in terms.plans_of(state, unit, propose(state, unit, now))]
     lacks = {unit: terms.shortage(state, unit) for unit in wanted}
     terms.cut_to_window(state, plans)
@@ -310,7 +327,8 @@ def fund_stage(state: State, units: list[Any]) -> None:
         if state.held(unit) or state.balances[unit] >= 0:
             continue
         pockets.pay(state, unit)
-        paid = min(-state.balances[unit], state.fund_room())
+        assets.sell(state, unit, -state.balances[unit])
+        paid = min(max(0, -state.balances[unit]), state.fund_room())  # a sale may have brought a little more
         if cap > 0:
             paid = min(paid, cap)
         state.post(FUND, unit, paid, "DEFICIT")

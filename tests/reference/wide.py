@@ -13,6 +13,7 @@ from random import Random
 from typing import Any
 
 from . import (
+    wide_collateral,
     wide_contract,
     wide_fund,
     wide_halts,
@@ -47,6 +48,7 @@ WIDENINGS: list[Callable[[Random, Rules], None]] = [
     wide_prices.funding,
     wide_margin.schedules,
     wide_margin.add_ons,
+    wide_collateral.collateral,
 ]
 NARROWINGS: list[Callable[[Rules], None]] = [wide_fund.without_funds, wide_halts.narrow_halts]
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from . import assets
 from .orders import AMOUNT_MAX, HANDLERS, ORDER_KINDS
 from .state import PPM, ceil_div
 from .venue import ReferenceVenue
@@ -397,6 +398,34 @@ class Trader:
         }[kind]
         return [self.command(kind, account, market, amount=amount)]
 
+    def first_deposits(self) -> list[Command]:
+        """Bring the deposits; where assets are taken, every other account brings most of it as the first of them."""
+        found: list[Command] = []
+        known = assets.listed(self.venue.state)
+        for account, deposit in enumerate(self.world.deposits_atoms):
+            if known and account % 2 and (known[0]["market"] or "M0") == "M0":
+                amount = deposit * PPM // assets.price_of(self.venue.state, known[0])
+                found.append(self.command("DEPOSIT_ASSET", account, 0, amount=amount))
+                deposit = deposit // 20 + 1
+            found.append(self.command("DEPOSIT", account, 0, amount=deposit))
+        return found
+
+    def assets(self) -> list[Command]:
+        """Bring in, or take out, collateral: half as much as the account's money is worth, or anything."""
+        rng = Random(f"assets {self.rng.random()}")
+        found: list[Command] = []
+        for account, deposit in enumerate(self.world.deposits_atoms):
+            if rng.random() < 0.1:
+                kind = rng.choice(["DEPOSIT_ASSET", "DEPOSIT_ASSET", "WITHDRAW_ASSET"])
+                place = rng.randint(-1, 3)
+                worth = max(1, int(deposit * rng.choice([0.1, 0.5, 2.0])))
+                known = assets.listed(self.venue.state)
+                price = PPM
+                if 0 <= place < len(known) and (known[place]["market"] is None or known[place]["market"] == "M0"):
+                    price = assets.price_of(self.venue.state, known[place])
+                found.append(self.command(kind, account, place, amount=worth * PPM // price + rng.choice([0, 0, 1])))
+        return found
+
     def nonsense(self, account: int, market: int) -> list[Command]:
         """Return a command with something wrong in it, or with a needless flag."""
         rng = self.rng
@@ -438,9 +467,7 @@ def random_commands(seed: int, step: int, world: World, venue: ReferenceVenue) -
     trader = Trader(Random(f"commands {seed} {step}"), world, venue)
     rng = trader.rng
     if step == 0:
-        return [
-            trader.command("DEPOSIT", account, 0, amount=amount) for account, amount in enumerate(world.deposits_atoms)
-        ]
+        return trader.first_deposits()
     found = trader.refill() if rng.random() < 0.3 else []
     for account in world.makers:
         for market in range(len(world.markets)):
@@ -450,4 +477,6 @@ def random_commands(seed: int, step: int, world: World, venue: ReferenceVenue) -
         account, market = rng.randrange(len(world.keys)), rng.randrange(len(world.markets))
         actions = [trader.open, trader.close, trader.stop, trader.manage, trader.money, trader.nonsense]
         found += rng.choices(actions, weights=[45, 16, 12, 12, 8, 7])[0](account, market)
+    if assets.rule(venue.state):
+        found += trader.assets()
     return found

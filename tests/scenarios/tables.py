@@ -6,11 +6,12 @@ docs/rules.md, `dt_s:`, `orders_max:` and `unfinished:` (cascades, R-W12) may be
 - rules: TOML, laid over the plain rules of tests/unit/desk.py (10 % and 5 % margin, mark = index, no charges)
 - markets: symbol, multiplier, price_max, index; one market M0 with 1, 1000, 100 if the block is missing
 - accounts: name, deposit and, if wanted, key and backstop (yes); all deposits are made in step 0
+- assets are named in the rules; DEPOSIT_ASSET and WITHDRAW_ASSET name one in the column market
 - steps: step, index (of all markets, with / between, of its sources with commas; `"` the one above), who, does, side,
   lots, price, market, answer, then name=value or a flag; columns may be left out. A row without `who` is a step without
   commands
-- what must be true after the last step: money (of the units named), positions, book, waiting (all there are),
-  distressed, notices (all there are), marks and rates (of the steps named)
+- what must be true after the last step: money (of the units named), holdings (all there are), positions, book, waiting
+  (all there are), distressed, notices (all there are), marks and rates (of the steps named)
 - what must have happened: fills, postings (all of the steps and codes named), liquidations, takeovers, adl (all there
   were; a block that is missing says there were none)
 
@@ -31,8 +32,8 @@ from tests.unit.desk import PLAIN, command
 Row = dict[str, str]
 RULE_ID = re.compile(r"R-[A-Z]+[0-9]+")
 BLOCKS = {
-    "rules", "markets", "accounts", "steps", "money", "positions", "book", "waiting", "distressed", "notices", "marks",
-    "rates", "fills", "postings", "liquidations", "takeovers", "adl",
+    "rules", "markets", "accounts", "steps", "money", "holdings", "positions", "book", "waiting", "distressed",
+    "notices", "marks", "rates", "fills", "postings", "liquidations", "takeovers", "adl",
 }  # fmt: skip
 SIDES = {"buy": 1, "sell": -1}
 
@@ -57,6 +58,7 @@ class Scenario:
     rules: dict[str, dict[str, Any]]
     accounts: list[str]
     markets: list[str]
+    assets: list[str]
     steps: list[Step]
     tables: dict[str, list[Row]]
     unfinished: int
@@ -150,12 +152,14 @@ def _put_together(name: str, head: dict[str, str], rules: dict[str, Any], tables
             first.commands.append(command("DEPOSIT", account, amount=amount))
             first.answers.append("OK")
     axes = {axis: PLAIN.get(axis, {}) | rules.get(axis, {}) for axis in {*PLAIN, *rules}}
-    steps = [first, *_steps(tables.pop("steps", []), names, symbols, first.index)]
+    collateral = axes.get("margin", {}).get("collateral", {})
+    assets = [asset["symbol"] for asset in collateral.get("assets", [])]
+    steps = [first, *_steps(tables.pop("steps", []), names, symbols, assets, first.index)]
     proves, unfinished = RULE_ID.findall(head["proves"]), int(head["unfinished"])
-    return Scenario(name, proves, world, axes, names, symbols, steps, tables, unfinished)
+    return Scenario(name, proves, world, axes, names, symbols, assets, steps, tables, unfinished)
 
 
-def _steps(rows: list[Row], names: list[str], symbols: list[str], index: list[Any]) -> list[Step]:
+def _steps(rows: list[Row], names: list[str], symbols: list[str], assets: list[str], index: list[Any]) -> list[Step]:
     """Return the steps of a `steps` block, filling in those between that nobody mentions."""
     steps: list[Step] = []
     opening = index
@@ -167,7 +171,8 @@ def _steps(rows: list[Row], names: list[str], symbols: list[str], index: list[An
             quiet = (steps[-1].number if steps else 0) + 1
             steps.append(Step(quiet, index if quiet == number else steps[-1].index if steps else opening))
         if row.get("who"):
-            steps[-1].commands.append(_command(row, names, symbols))
+            known = assets if row["does"].endswith("_ASSET") else symbols
+            steps[-1].commands.append(_command(row, names, known))
             steps[-1].answers.append(row["answer"])
     return steps
 

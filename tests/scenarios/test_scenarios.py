@@ -49,6 +49,12 @@ def _money(scenario: Scenario, rows: list[Row], history: list[Observation]) -> t
     return wanted, [[row["unit"], last.get(("balance", scenario.unit(row["unit"])), 0)] for row in rows]
 
 
+def _holdings(scenario: Scenario, rows: list[Row], history: list[Observation]) -> tuple[Found, Found]:
+    wanted = [[scenario.unit(row["unit"]), scenario.assets.index(row["asset"]), int(row["atoms"])] for row in rows]
+    found = [[*key[1:], atoms] for key, atoms in history[-1].items() if key[0] == "holding"]
+    return sorted(wanted, key=str), sorted(found, key=str)
+
+
 def _positions(scenario: Scenario, rows: list[Row], history: list[Observation]) -> tuple[Found, Found]:
     wanted = [
         [scenario.account(row["owner"]), scenario.market(row.get("market", "M0")), *_numbers(row, "lots", "cost")]
@@ -149,6 +155,7 @@ def _log(name: str, *columns: str) -> Callable[[Scenario, list[Row], list[Observ
 
 CHECKS: dict[str, Callable[[Scenario, list[Row], list[Observation]], tuple[Found, Found]]] = {
     "money": _money,
+    "holdings": _holdings,
     "positions": _positions,
     "book": _book,
     "waiting": _waiting,
