@@ -33,6 +33,7 @@ from .gateway import Gateway
 from .history import MarkHistory
 from .index import index_ticks, said_ticks
 from .money import lot_size, money_of, multiplier_atoms
+from .opening import deposits
 from .populations import BEHAVIOURS, traders_of
 from .profile import COHORT
 from .scenario import Scenario, ScenarioError, load_scenario
@@ -351,11 +352,9 @@ class MarketModel(mesa.Model):
         return agents, deposits
 
     def _opening(self, solo_deposits: Sequence[Integers]) -> Integers:
-        """Return the commands of the opening: everybody's deposit, by key."""
-        parts = list(solo_deposits)
-        for cohort in self.cohorts:
-            amount = cohort.initial_deposit_atoms()
-            parts.append(batch(cohort.n, account=cohort.rows, kind=Kind.DEPOSIT, amount=amount))
+        """Return the commands of the opening: everybody's deposits, by key."""
+        shares = self.scenario.collateral
+        parts = [*solo_deposits, *(deposits(cohort, shares, self.venue) for cohort in self.cohorts)]
         commands = np.concatenate(parts)
         return commands[np.argsort(self.directory.keys_by_row[commands[:, C_ACCOUNT]], kind="stable")]
 

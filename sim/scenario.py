@@ -109,6 +109,8 @@ class Scenario(_Part):
     """Markets, in order."""
     cohorts: tuple[Population, ...]
     """Cohorts, in order."""
+    collateral: dict[str, Annotated[float, Field(ge=0.0, le=1.0)]] = {}
+    """Share of each deposit brought in each of these assets where the rules take it, in money elsewhere."""
     rules: dict[str, Any] = {}
     """Rules this scenario changes in every rule set it is run with."""
 
@@ -143,6 +145,8 @@ class Scenario(_Part):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Scenario:
+        if sum(self.collateral.values()) > 1.0:
+            raise ValueError(f"collateral: shares of a deposit must add up to at most 1 (got {self.collateral})")
         for what, names in (
             ("symbols of markets", [market.symbol for market in self.markets]),
             ("names of cohorts", [cohort.name for cohort in self.cohorts]),

@@ -1,0 +1,49 @@
+"""What traders bring at the start: money, or a share of it as collateral assets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from delever.agents.cohort import Cohort
+from delever.engine.assets import asset_price_atoms
+from delever.engine.commands import C_AMOUNT, Kind, batch
+from delever.engine.tables import ASSET_ATOMS_MAX, ASSET_MARKET, NO_MARKET
+from delever.engine.units import PPM
+from delever.engine.venue import Venue
+
+from .scenario import ScenarioError
+
+Integers = NDArray[np.int64]
+
+
+def deposits(cohort: Cohort, shares: Mapping[str, float], venue: Venue) -> Integers:
+    """Return the deposits of a cohort, int64 (k, COMMAND_COLUMNS), those of one trader in the order of the assets.
+
+    `shares` is the part of each deposit brought in each asset, at its price now. What the venue does not take is money.
+    Raises ScenarioError if there would be more of an asset than the venue takes.
+    """
+    whole = cohort.initial_deposit_atoms()
+    money, parts = whole.copy(), []
+    for symbol, place in places_of(venue).items():
+        value = (whole * shares.get(symbol, 0.0)).astype(np.int64)
+        price = int(asset_price_atoms(venue.tables, place))
+        amount = np.array([atoms * PPM // price for atoms in value.tolist()], dtype=np.int64)  # beyond 64 bits between
+        if int(amount.sum()) > int(venue.tables.assets[place, ASSET_ATOMS_MAX]):
+            raise ScenarioError(f"collateral.{symbol}: all traders together bring more of it than a venue can count")
+        parts.append(batch(cohort.n, account=cohort.rows, kind=Kind.DEPOSIT_ASSET, market=place, amount=amount))
+        money -= np.where(amount > 0, value, 0)
+    assert (money >= 0).all()
+    parts.append(batch(cohort.n, account=cohort.rows, kind=Kind.DEPOSIT, amount=money))
+    commands = np.concatenate(parts)
+    return commands[commands[:, C_AMOUNT] > 0]
+
+
+def places_of(venue: Venue) -> dict[str, int]:
+    """Return the number of each collateral asset that the venue takes, by symbol."""
+    rule = venue.rules.margin.collateral
+    assets = rule.assets if rule else ()
+    known = venue.tables.assets[:, ASSET_MARKET] != NO_MARKET
+    return {asset.symbol: place for place, asset in enumerate(assets) if known[place]}
