@@ -110,7 +110,7 @@ def withdraw_asset(t: Tables, account: int, asset: int, amount: int) -> int:
     left = weighted_atoms(t, asset, asset_value_atoms(t, asset, held - amount))
     lost = credited_asset_atoms(t, account, asset) - left
     assert lost >= 0, "less of an asset never counts for more"
-    if free_collateral_atoms(t, account, NONE, 0) < lost:
+    if free_collateral_atoms(t, account, NONE, 0, 0, 0) < lost:
         return MARGIN
     post_asset(t, account, t.venue[V_ACCOUNTS] + OUTSIDE, asset, amount, WITHDRAW, 0)
     if t.venue[V_SESSION]:
