@@ -23,6 +23,7 @@ from .tables import (
     HAIRCUT_PPM,
     M_INDEX_TICKS,
     M_MULTIPLIER_ATOMS,
+    M_PRICE_MAX_TICKS,
     NO_MARKET,
     NONE,
     OUTSIDE,
@@ -77,13 +78,19 @@ def fill_assets(t: Tables, rule: Collateral, markets: Sequence[Market], first_in
 
 
 @kernel
+def asset_index_ticks(t: Tables, market: int) -> int:
+    """Return the index at which a market values assets: like the mark below its highest price (R-C1)."""
+    return min(t.markets[market, M_INDEX_TICKS], t.markets[market, M_PRICE_MAX_TICKS] - 1)
+
+
+@kernel
 def asset_price_atoms(t: Tables, asset: int) -> int:
     """Return what a million atoms of an asset are worth now, in quote atoms (R-C1)."""
     market = t.assets[asset, ASSET_MARKET]
     assert market != NO_MARKET, "what cannot be valued is never held"
     if market == NONE:
         return t.assets[asset, ASSET_PRICE_ATOMS]
-    return t.markets[market, M_MULTIPLIER_ATOMS] * t.markets[market, M_INDEX_TICKS]
+    return t.markets[market, M_MULTIPLIER_ATOMS] * asset_index_ticks(t, market)
 
 
 @kernel

@@ -6,7 +6,7 @@ most its share of the unit's buffer (see distress.py).
 
 from __future__ import annotations
 
-from .assets import credited_asset_atoms
+from .assets import asset_index_ticks, credited_asset_atoms
 from .kernel import kernel
 from .ledger import note_looked
 from .tables import (
@@ -17,7 +17,6 @@ from .tables import (
     H_ATOMS,
     H_LOOK_BEFORE,
     H_LOOK_NEXT,
-    M_INDEX_TICKS,
     M_MULTIPLIER_ATOMS,
     NONE,
     V_ASSETS,
@@ -35,7 +34,7 @@ def nominate_by_index(t: Tables) -> None:
         market = t.assets[asset, ASSET_MARKET]
         if market < 0:
             continue
-        index = t.markets[market, M_INDEX_TICKS]
+        index = asset_index_ticks(t, market)
         for tick in range(index, t.assets[asset, ASSET_INDEX_SEEN_TICKS] + 1):
             unit = t.index_looks[asset, tick]
             while unit != NONE:
@@ -69,7 +68,7 @@ def file_holdings(t: Tables, unit: int, buffer: int, whole: int) -> None:
         share = muldiv_down(buffer, credit, whole)
         value = muldiv_down(t.holdings[unit, asset, H_ATOMS], t.markets[market, M_MULTIPLIER_ATOMS], PPM) + 1
         per_tick = ppm_up(value, t.assets[asset, ASSET_WEIGHT_MAX_PPM])
-        tick = t.markets[market, M_INDEX_TICKS] - share // max(1, per_tick)
+        tick = asset_index_ticks(t, market) - share // max(1, per_tick)
         if tick >= 1:
             _file(t, unit, asset, tick)
 

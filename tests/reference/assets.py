@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import margin, terms
+from . import margin
 from .state import ATOMS_PER_QUOTE, FUND, PPM, State, ceil_div
 
 AMOUNT_MAX = 2**53
@@ -34,7 +34,7 @@ def price_of(state: State, asset: dict[str, Any]) -> int:
         return int(asset["price_ppm"])
     market = market_of(state, asset)
     assert market is not None
-    return state.markets[market].multiplier * state.index[market]
+    return state.markets[market].multiplier * min(state.index[market], state.markets[market].price_max - 1)
 
 
 def value_of(state: State, asset: dict[str, Any], amount: int) -> int:
@@ -161,13 +161,11 @@ def are_sold_first(state: State) -> bool:
     return bool(rule(state)) and rule(state)["sale"] == "before_positions"
 
 
-def sell_before(state: State, unit: Any) -> None:
-    """Sell assets of a unit under treatment until money alone keeps it out of distress (R-C6)."""
+def sell_before(state: State, unit: Any, needed: int) -> None:
+    """Sell assets of a unit under treatment until money alone lets it out of liquidation, at a level (R-C6)."""
     if are_sold_first(state):
         money = margin.equity(state, unit) - credited(state, unit)
-        maintenance = margin.maintenance(state, unit)
-        needed = terms.needs(state, maintenance, terms.total_value(state, unit))
-        sell(state, unit, needed + margin.under(state, needed, maintenance) - money)
+        sell(state, unit, needed + margin.under(state, needed, margin.maintenance(state, unit)) - money)
 
 
 def seize(state: State, unit: Any, taker: Any) -> None:

@@ -142,7 +142,8 @@ def run_round(state: State, due: list[Any]) -> None:
     for unit in now.treated:
         begin_treatment(state, unit)
     for unit in now.treated:
-        assets.sell_before(state, unit)
+        level = terms.needs(state, margin.maintenance(state, unit), terms.total_value(state, unit))
+        assets.sell_before(state, unit, level)
     paced = close(state, now)
     waiting = {unit for unit in now.treated if auction.waits(state, unit)}
     if not now.direct:
