@@ -5,7 +5,7 @@ from __future__ import annotations
 from .admission import crosses
 from .auction import begin_auction, join
 from .book import give_back_row, within_band
-from .commands import FLAG_FOK, FLAG_IOC, Kind
+from .commands import Kind
 from .events import IN_AUCTION, Event, record
 from .kernel import kernel
 from .matching import finish
@@ -18,8 +18,6 @@ from .tables import (
     M_LEANING,
     NONE,
     O_ACCOUNT,
-    O_FLAGS,
-    O_KIND,
     O_LOTS,
     O_MARKET,
     O_PRICE_TICKS,
@@ -65,5 +63,4 @@ def conclude(t: Tables, order: int) -> None:
     t.markets[market, M_LEANING] = 1
     orders[order, O_PRICE_TICKS] = within_band(t, market, side, price)
     assert not crosses(t, market, side, orders[order, O_PRICE_TICKS])
-    assert orders[order, O_KIND] == LIMIT or orders[order, O_FLAGS] & (FLAG_IOC | FLAG_FOK) == 0
     finish(t, order)

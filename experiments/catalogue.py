@@ -73,6 +73,36 @@ def show_rules(name: RulesSpec, *, toml: AsToml = False) -> None:
     print(to_toml(rules) if toml else describe(rules, sources_of(rules)), end="")
 
 
+@rules_app.command(name="page")
+def write_pages(
+    name: Annotated[str, Parameter(help="Preset or TOML file, with changes after commas; all: every preset.")] = "all",
+    *,
+    out: Annotated[Path, Parameter(help="Folder to write to.")] = Path("results/venues"),
+) -> None:
+    """Write a page of Markdown about each rule set: every field with its value, source, date and how well it is known.
+
+    For example:
+
+        delever rules page
+        delever rules page hyperliquid --out results/pages
+    """
+    from delever.engine.rules.io import load_rules
+    from delever.engine.rules.page import page
+    from delever.engine.rules.presets import PRESETS, sources_of
+
+    from .choose import ALL, mistakes_of_users
+    from .errors import writable_folder
+
+    with mistakes_of_users():
+        chosen = list(PRESETS.values()) if name == ALL else [load_rules(name)]
+    folder = writable_folder(out)
+    for rules in chosen:
+        safe = "".join(letter if letter.isalnum() or letter in "-._" else "_" for letter in rules.name)
+        file = folder / f"{safe}.md"
+        file.write_text(page(rules, sources_of(rules)), encoding="utf-8")
+        print(f"{rules.name}: {file}")
+
+
 @rules_app.command(name="diff")
 def diff_rules(a: RulesSpec, b: RulesSpec) -> None:
     """Show what differs between two rule sets.

@@ -38,7 +38,7 @@ def quantity(path: str, value: Plain) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list):
-        return "; ".join(_tier(row) for row in value) if path.startswith("margin.") else ", ".join(map(str, value))
+        return "; ".join(_row(row) for row in value) if _is_table(value) else ", ".join(map(str, value))
     if isinstance(value, dict):
         return "none" if not value else ", ".join(value)
     if isinstance(value, str):
@@ -64,8 +64,16 @@ def _rule(rule: BaseModel, prefix: str, cited: Mapping[str, Source]) -> list[str
             for symbol in value:
                 market = f"{path}.{symbol}"
                 lines += [f"  {market}", *_tiers(rule, symbol), *_notes("", cited.get(market))]
+        elif isinstance(value, dict) and value:
+            for key, entry in value.items():
+                lines += [*_indented(f"{path}.{key}: {_summary(entry)}", 2), *_rule(entry, f"{path}.{key}", cited)]
         else:
-            shown = quantity(path, list(value) if isinstance(value, tuple) else value)
+            rows = (
+                [row.model_dump() if isinstance(row, BaseModel) else row for row in value or ()]
+                if isinstance(value, tuple)
+                else value
+            )
+            shown = quantity(path, rows)
             lines += [f"  {path} = {shown}", *_notes(doc, cited.get(path))]
     return lines
 
@@ -98,10 +106,17 @@ def _tiers(margin: Margin, symbol: str) -> list[str]:
     ]
 
 
-def _tier(row: Plain) -> str:
-    assert isinstance(row, dict), "a tier is a row of named numbers"
-    tier = Tier.model_validate(row)
-    return f"from {tier.floor_quote:,} {_leverage(tier.initial_ppm)}x/{_percent(tier.maintenance_ppm, PPM)}"
+def _is_table(value: list[Plain]) -> bool:
+    return bool(value) and isinstance(value[0], dict)
+
+
+def _row(row: Plain) -> str:
+    """Return a row of named numbers in words; a bracket of margin in its usual short form."""
+    assert isinstance(row, dict), "a table has rows of named numbers"
+    if row.keys() == Tier.model_fields.keys():
+        tier = Tier.model_validate(row)
+        return f"from {tier.floor_quote:,} {_leverage(tier.initial_ppm)}x/{_percent(tier.maintenance_ppm, PPM)}"
+    return ", ".join(f"{name} {quantity(name, value)}" for name, value in row.items())
 
 
 def _leverage(initial_ppm: int) -> str:

@@ -7,7 +7,7 @@ import json
 import operator
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import NoneType
 from typing import Any, get_args
@@ -93,18 +93,26 @@ def _with_words(value: Any) -> Any:
     return NONE if value is None else value
 
 
+def _parts(annotation: Any) -> Iterator[Any]:
+    """Yield an annotation and everything in it: the kinds of a union, the values of a table."""
+    yield annotation
+    for part in get_args(annotation):
+        yield from _parts(part)
+
+
 def _without_words(data: Mapping[str, Any], rule: type[BaseModel]) -> dict[str, Any]:
     """Return plain values of a rule with None for the word for nothing, wherever a rule may be left out."""
     found = dict(data)
     for key, value in data.items():
         field = rule.model_fields.get(key)
-        kinds = () if field is None else (field.annotation, *get_args(field.annotation))
+        kinds = [] if field is None else list(_parts(field.annotation))
         below = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
         if value == NONE and NoneType in kinds:
             found[key] = None
         elif isinstance(value, dict):
             for kind in below:
-                found[key] = _without_words(found[key], kind)
+                entries = {name: _without_words(row, kind) for name, row in found[key].items() if isinstance(row, dict)}
+                found[key] = _without_words({**found[key], **entries}, kind)
     return found
 
 

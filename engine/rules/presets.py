@@ -7,11 +7,45 @@ from types import ModuleType
 from .flat import fields
 from .ruleset import RuleSet
 from .sources import Source
-from .venues import binance_usdm, hyperliquid, textbook
+from .venues import (
+    binance_coinm,
+    binance_usdm,
+    bitmex,
+    bybit_inverse,
+    bybit_linear,
+    deribit,
+    drift_v2,
+    dydx_v4,
+    hyperliquid,
+    kraken_futures,
+    mango_v4,
+    okx,
+    perp_v2,
+    synthetix_v3,
+    textbook,
+    vega,
+)
 
 __all__ = ["BINANCE_USDM", "HYPERLIQUID", "PRESETS", "SOURCES", "TEXTBOOK", "sourced", "sources_of"]
 
-VENUES: tuple[ModuleType, ...] = (textbook, hyperliquid, binance_usdm)
+VENUES: tuple[ModuleType, ...] = (
+    textbook,
+    hyperliquid,
+    binance_usdm,
+    binance_coinm,
+    bybit_linear,
+    bybit_inverse,
+    okx,
+    bitmex,
+    deribit,
+    dydx_v4,
+    drift_v2,
+    vega,
+    kraken_futures,
+    synthetix_v3,
+    mango_v4,
+    perp_v2,
+)
 """A file each under venues/, with the constants RULES and SOURCES."""
 
 PRESETS: dict[str, RuleSet] = {venue.RULES.name: venue.RULES for venue in VENUES}

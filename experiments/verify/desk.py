@@ -53,13 +53,18 @@ def fine_grid(symbol: str, price: Number, size: Number) -> Grid:
 
 
 def fine_atom(*grids: Grid) -> Fraction:
-    """Return the smallest atom of money with which fine grids fit into 64 bits.
+    """Return the smallest atom of money with which fine grids of linear contracts fit into 64 bits.
 
-    The first grid's lot and tick are a whole number of atoms; the others' are rounded by less than 10**-7.
+    The largest lot and tick are a whole number of atoms; those of other grids are rounded by less than 10**-7.
     """
     largest = max(grid.lot * grid.tick for grid in grids)
     atoms = VALUE_MAX_ATOMS // (len(grids) * 2 * lots_max(LOTS_FINE) * grids[0].price_max_ticks)
     return largest / atoms
+
+
+def fine_coin_atom(grid: Grid) -> Fraction:
+    """Return the smallest atom of a coin with which a fine grid of an inverse contract fits into 64 bits."""
+    return grid.lot / grid.tick / (VALUE_MAX_ATOMS // (2 * lots_max(LOTS_FINE)))
 
 
 def lots_max(lots: int) -> int:
@@ -89,6 +94,7 @@ class Desk:
         """
         self.grids = {grid.symbol: (row, grid) for row, grid in enumerate(grids)}
         self.atom = exact(atom)
+        self.inverse = rules.contract.payoff == "inverse"
         self.names = {name: row for row, name in enumerate([*traders, HOUSE])}
         markets = [Market(grid.symbol, self._multiplier(grid), grid.price_max_ticks) for grid in grids]
         self.index = np.array(
@@ -109,8 +115,8 @@ class Desk:
         self.deposit(HOUSE, HOUSE_ATOMS * self.atom)
 
     def _multiplier(self, grid: Grid) -> int:
-        """Return the value in atoms of a lot per tick."""
-        value = grid.lot * grid.tick / self.atom
+        """Return the value in atoms of a lot per tick, of an inverse contract that of a lot at one tick."""
+        value = (grid.lot / grid.tick if self.inverse else grid.lot * grid.tick) / self.atom
         near = max(1, round(value))
         assert abs(near - value) * 10**7 <= value, f"{grid.symbol}: a lot and tick must be whole atoms (got {value})"
         return near
@@ -174,7 +180,10 @@ class Desk:
         """
         lots, wanted = self.lots(symbol, size), exact(entry) / self.grids[symbol][1].tick
         below = int(wanted)
-        dearer = round((wanted - below) * abs(lots))
+        share = wanted - below
+        if self.inverse:  # whose average entry is a harmonic mean
+            share *= Fraction(below + 1) / wanted
+        dearer = round(share * abs(lots))
         unit = unit_of(self.venue.tables, self.names[name], self.market(symbol))
         self.lend(name, HOUSE_ATOMS * self.atom)
         before = self._balance_of(unit) + self._balance_of(self.names[name]) * (unit != self.names[name])

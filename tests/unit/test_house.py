@@ -94,7 +94,9 @@ def test_no_function_is_too_long_without_a_reason() -> None:
 
 
 def test_engine_asserts_what_it_believes() -> None:
-    sources = [source_of(path) for path in project_files("engine") if path.suffix == ".py"]
+    # Presets are numbers with their sources: there is nothing in them to be asserted.
+    files = [path for path in project_files("engine") if path.suffix == ".py" and path.parent.name != "venues"]
+    sources = [source_of(path) for path in files]
     lines = sum(source.count("\n") for source in sources)
     asserts = sum(isinstance(node, ast.Assert) for source in sources for node in ast.walk(ast.parse(source)))
     if lines < LINES_BEFORE_ASSERTS_COUNT:

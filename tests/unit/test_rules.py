@@ -72,7 +72,9 @@ def error_of(spec: str) -> str:
 
 
 def test_presets_are_called_what_they_are() -> None:
-    assert list(PRESETS) == ["textbook", "hyperliquid", "binance-usdm"]
+    venues = ["textbook", "hyperliquid", "binance-usdm", "binance-coinm", "bybit-linear", "bybit-inverse", "okx"]
+    venues += ["bitmex", "deribit", "dydx-v4", "drift-v2", "vega-0.79", "kraken-futures", "synthetix-v3", "mango-v4"]
+    assert list(PRESETS) == [*venues, "perp-v2"]
     assert all(rules.name == name for name, rules in PRESETS.items())
 
 
@@ -421,10 +423,10 @@ def test_all_mistakes_at_once_with_their_lines() -> None:
         ),
         (
             "hyperliqid",
-            "unknown rules 'hyperliqid': the presets are textbook, hyperliquid, binance-usdm, and a path to "
+            f"unknown rules 'hyperliqid': the presets are {', '.join(PRESETS)}, and a path to "
             "a TOML file works too; did you mean 'hyperliquid'?",
         ),
-        ("none.toml", "none.toml: no such file; the presets are textbook, hyperliquid, binance-usdm"),
+        ("none.toml", f"none.toml: no such file; the presets are {', '.join(PRESETS)}"),
     ],
 )
 def test_message(spec: str, message: str) -> None:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any, TypeVar
+
+from delever.engine.rules.base import Rule
 from delever.engine.rules.sources import Source, choose
+
+Kind = TypeVar("Kind", bound=Rule)
 
 MODEL: dict[str, Source] = {
     **choose("no such limit is published; bounds the tables (R-U4)", "contract.lots_max"),
@@ -40,3 +45,13 @@ MODEL: dict[str, Source] = {
     ),
 }
 """Reasons that hold for a venue unless its own file says otherwise."""
+
+
+def written_out(kind: type[Kind], **given: Any) -> Kind:
+    """Return a rule with every field written down: those given, and the model's defaults for all others.
+
+    A preset must not move when a default does: what it takes over it takes over here, with a source for each field.
+    """
+    defaults = {name: field.default for name, field in kind.model_fields.items() if not field.is_required()}
+    kept = {name: value for name, value in defaults.items() if value is not None and name not in given}
+    return kind(**kept, **given)
