@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from .events import Event, record
-from .kernel import kernel
-from .ledger import touch
-from .tables import (
+from .asset_columns import (
     ASSET_ATOMS_MAX,
     ASSET_HAIRCUT_COUNT,
     ASSET_HAIRCUTS,
@@ -17,14 +14,19 @@ from .tables import (
     ASSET_PRICE_ATOMS,
     ASSET_SOLD,
     ASSET_WEIGHT_MAX_PPM,
-    FUND,
     H_ATOMS,
     HAIRCUT_FLOOR_ATOMS,
     HAIRCUT_PPM,
+    NO_MARKET,
+)
+from .events import Event, record
+from .kernel import kernel
+from .ledger import touch
+from .tables import (
+    FUND,
     M_INDEX_TICKS,
     M_MULTIPLIER_ATOMS,
     M_PRICE_MAX_TICKS,
-    NO_MARKET,
     NONE,
     OUTSIDE,
     V_ACCOUNTS,

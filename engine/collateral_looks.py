@@ -6,10 +6,7 @@ most its share of the unit's buffer (see distress.py).
 
 from __future__ import annotations
 
-from .assets import asset_index_ticks, credited_asset_atoms
-from .kernel import kernel
-from .ledger import note_looked
-from .tables import (
+from .asset_columns import (
     ASSET_HAIRCUT_COUNT,
     ASSET_INDEX_SEEN_TICKS,
     ASSET_MARKET,
@@ -17,11 +14,11 @@ from .tables import (
     H_ATOMS,
     H_LOOK_BEFORE,
     H_LOOK_NEXT,
-    M_MULTIPLIER_ATOMS,
-    NONE,
-    V_ASSETS,
-    Tables,
 )
+from .assets import asset_index_ticks, credited_asset_atoms
+from .kernel import kernel
+from .ledger import note_looked
+from .tables import M_MULTIPLIER_ATOMS, NONE, V_ASSETS, Tables
 from .units import PPM, muldiv_down, ppm_up
 
 SLACK_ATOMS = 2  # rounding of a value, besides one atom for each step of the haircut

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .asset_columns import ASSET_SOLD, H_ATOMS
 from .assets import asset_price_atoms, asset_value_atoms, credited_atoms, post_asset
 from .events import Code, has_room
 from .kernel import kernel
@@ -9,10 +10,8 @@ from .ledger import balance_atoms, post
 from .levels import start_atoms, stop_atoms
 from .margin import health_atoms
 from .tables import (
-    ASSET_SOLD,
     FLAG_TOUCHED,
     FUND,
-    H_ATOMS,
     NONE,
     OUTSIDE,
     U_FLAGS,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .asset_columns import H_ATOMS
 from .commands import FLAG_FORCED, FLAG_IOC, FLAG_REDUCE_ONLY, Kind
 from .distress import is_distressed, stays_distressed
 from .funds import every_fund, fund_at, fund_count
@@ -13,7 +14,6 @@ from .margin import equity_atoms, open_positions, unit_maintenance_atoms
 from .tables import (
     A_FIRST_ORDER,
     A_ORDERS,
-    H_ATOMS,
     L_HEAD,
     L_LOTS,
     L_TAIL,

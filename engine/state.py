@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .adl_terms import TERM_SWITCHES, fill_terms
+from .asset_columns import ASSET_COLUMNS, H_ATOMS, H_COLUMNS, HAIRCUT_COLUMNS
 from .assets import fill_assets
 from .contract import CONTRACT_SWITCHES, fill_contract
 from .drawdown import WATCH_SWITCHES, peak_rows
@@ -36,10 +37,6 @@ from .tables import (
     ADL_PRICES,
     ADL_RANKS,
     ADL_TRIGGERS,
-    ASSET_COLUMNS,
-    H_ATOMS,
-    H_COLUMNS,
-    HAIRCUT_COLUMNS,
     HISTORY_COLUMNS,
     L_HEAD,
     L_TAIL,

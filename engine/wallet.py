@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .asset_columns import ASSET_ATOMS_MAX, ASSET_MARKET, H_ATOMS, NO_MARKET
 from .assets import asset_value_atoms, credited_asset_atoms, post_asset, weighted_atoms
 from .commands import Result
 from .events import Code
@@ -10,10 +11,6 @@ from .ledger import balance_atoms, post
 from .margin import equity_atoms, free_collateral_atoms, initial_atoms
 from .tables import (
     A_FIRST_ORDER,
-    ASSET_ATOMS_MAX,
-    ASSET_MARKET,
-    H_ATOMS,
-    NO_MARKET,
     NONE,
     O_ACCOUNT_NEXT,
     O_MARKET,

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from delever.agents.cohort import Cohort
+from delever.engine.asset_columns import ASSET_ATOMS_MAX, ASSET_MARKET, NO_MARKET
 from delever.engine.assets import asset_price_atoms
 from delever.engine.commands import C_AMOUNT, Kind, batch
-from delever.engine.tables import ASSET_ATOMS_MAX, ASSET_MARKET, NO_MARKET
 from delever.engine.units import PPM
 from delever.engine.venue import Venue
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from delever.engine import asset_columns as ac
 from delever.engine import commands as c
 from delever.engine import events as e
 from delever.engine import tables as tb
@@ -113,8 +114,8 @@ class EngineSide:
         t = self.venue.tables
         balances = (t.units[:, tb.U_CREDITS_ATOMS] - t.units[:, tb.U_DEBITS_ATOMS]).tolist()
         seen: Observation = {("balance", self.unit(row)): atoms for row, atoms in enumerate(balances) if atoms}
-        for row, asset in np.argwhere(t.holdings[:, :, tb.H_ATOMS]).tolist():
-            seen["holding", self.unit(row), asset] = int(t.holdings[row, asset, tb.H_ATOMS])
+        for row, asset in np.argwhere(t.holdings[:, :, ac.H_ATOMS]).tolist():
+            seen["holding", self.unit(row), asset] = int(t.holdings[row, asset, ac.H_ATOMS])
         self._observe_positions(seen)
         for m in range(len(self.venue.markets)):
             self._observe_market(seen, m)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from delever.engine.asset_columns import H_ATOMS
 from delever.engine.assets import credited_atoms, weighted_atoms
 from delever.engine.commands import Kind, batch
 from delever.engine.events import E_KIND, Event
@@ -14,7 +15,7 @@ from delever.engine.invariants import check_assets, conservation_error
 from delever.engine.rules.collateral import Collateral
 from delever.engine.rules.ruleset import RuleSet
 from delever.engine.state import Market
-from delever.engine.tables import H_ATOMS, OUTSIDE, V_LIQUIDATIONS
+from delever.engine.tables import OUTSIDE, V_LIQUIDATIONS
 from delever.engine.venue import Venue
 
 COIN = {"symbol": "COIN", "market": "M0", "haircuts": [{"floor_quote": 0, "haircut_ppm": 100_000}]}

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from delever.engine.asset_columns import H_ATOMS
 from delever.engine.assets import credited_atoms
 from delever.engine.rules.io import replace
 from delever.engine.rules.presets import TEXTBOOK
-from delever.engine.tables import H_ATOMS, M_FILLS, U_CREDITS_ATOMS, U_DEBITS_ATOMS
+from delever.engine.tables import M_FILLS, U_CREDITS_ATOMS, U_DEBITS_ATOMS
 from delever.sim.model import MarketModel
 from delever.sim.scenario import ScenarioError, load_scenario
 
