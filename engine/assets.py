@@ -49,8 +49,12 @@ ATOMS_MAX = 2**53
 VALUE_MAX_ATOMS = 2**54  # of all there is of one asset, at the highest price
 
 
-def fill_assets(t: Tables, rule: Collateral, markets: Sequence[Market], first_index_ticks: Sequence[int]) -> None:
-    """Copy what kernels need of the rule for collateral into `venue`, `assets` and `haircuts`."""
+def fill_assets(
+    t: Tables, rule: Collateral | None, markets: Sequence[Market], first_index_ticks: Sequence[int]
+) -> None:
+    """Copy what kernels need of the rule for collateral, if there is one, into `venue`, `assets` and `haircuts`."""
+    if rule is None:
+        return
     symbols = [market.symbol for market in markets]
     t.venue[V_ASSETS] = len(rule.assets)
     t.venue[V_ASSET_BUYER] = FUND if rule.buyer == "fund" else OUTSIDE

@@ -214,8 +214,7 @@ def allocate(
     t.levels[:, :, L_TAIL] = NONE
     t.leads[:] = lead_keys(rules)
     t.occupied[:, 0] = -(-price_max // 32)
-    if rules.margin.collateral:
-        fill_assets(t, rules.margin.collateral, markets, first_index_ticks)
+    fill_assets(t, rules.margin.collateral, markets, first_index_ticks)
     first_tier = 0
     for row, market in enumerate(markets):
         _fill_market(t.markets[row], market, tiers[row], first_tier, first_index_ticks[row])
