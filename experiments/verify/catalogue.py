@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from . import liquidation_prices
+from . import dydx, liquidation_prices
 from .examples import Example
 
-MODULES: tuple[ModuleType, ...] = (liquidation_prices,)
+MODULES: tuple[ModuleType, ...] = (liquidation_prices, dydx)
 
 EXAMPLES: list[Example] = [
     found for module in MODULES for thing in vars(module).values() for found in getattr(thing, "examples", [])
