@@ -39,15 +39,16 @@ def _grid(symbol: str, price: Number, lot: Fraction) -> Grid:
     tick = USDC / lot if lot * exact(price) < 1 else Fraction(1)
     while exact(price) / tick > 10**6 // 2 or (lot * tick / USDC).denominator != 1:
         tick *= 10
-    return Grid(symbol, tick, lot)
+    return Grid(symbol, tick, lot, int(4 * exact(price) / tick))
 
 
 def _portfolio(case: Situation, lot: Fraction, changes: dict[str, Any] | None = None) -> Desk:
     """Return a desk with the positions of a case at their oracle prices and margin fractions."""
     grids = [_grid(p["market"], p["oracle_price"], lot) for p in case.positions]
     schedules = {p["market"]: flat(1, p["mmf"]) for p in case.positions}
+    most = max(abs(exact(p["size"])) / lot for p in case.positions)
     rules = under("dydx-v4", {"margin.schedules": schedules, "margin.open_interest": None,
-                              "contract.lots_max": 2**28, **(changes or {})})  # fmt: skip
+                              "contract.lots_max": 2 * int(most), **(changes or {})})  # fmt: skip
     desk = Desk(rules, grids, [p["oracle_price"] for p in case.positions], [TRADER], atom=USDC)
     account(desk, TRADER, case.quote_balance, {p["market"]: p["size"] for p in case.positions})
     return desk
@@ -185,8 +186,11 @@ def _offsetting_desk(price: Number, mmf: Number, names: list[str], lot: Fraction
         "liquidation.limit": None,
         "liquidation.surplus": None,
         "deleveraging.trigger": "fund_empty",
+        "deleveraging.eligible.spare_backstops": True,
     }
-    return Desk(under("dydx-v4", changes), [Grid("X", Fraction(1), lot)], [price], names, atom=USDC)
+    # The house takes the other side of what a case leaves open; it is no counterparty of an offset.
+    grid = Grid("X", Fraction(1), lot)
+    return Desk(under("dydx-v4", changes), [grid], [price], names, atom=USDC, backstops=[HOUSE])
 
 
 def offset(desk: Desk, name: str) -> None:
@@ -268,25 +272,24 @@ def liquidatable(case: Situation) -> dict[str, Any]:
 def open_interest_fraction(case: Situation) -> dict[str, Any]:
     """Initial margin of a notional in quantums while open interest is at a place between the caps."""
     lower, upper = exact(case.lc), exact(case.uc)
-    scale = max(Fraction(1), max(exact(case.oi), upper) / 10**13)  # of a quantum, so that caps are units of money
     changes = {
         "margin.schedule": flat(case.imf, min(exact(case.imf), Fraction(1, 2))),
         "margin.markets": {},
         "margin.open_interest": {
-            "lower_quote": round(lower / scale / PPM),
-            "upper_quote": round(upper / scale / PPM),
+            "lower_quote": round(lower / PPM),
+            "upper_quote": round(upper / PPM),
         },
         "contract.lots_max": 2**29,
     }
-    desk = Desk(under("dydx-v4", changes), [Grid("X", Fraction(1), Fraction(1))], [1], [TRADER, "whale"], atom=1)
-    held = round(exact(case.oi) / scale)
-    lots = min(held, 2**28)
-    assert lots == held or not upper, "open interest fits into the market"
-    if lots:
-        desk.open("whale", "X", lots, 1)
+    # One lot at one tick is the notional asked about; open interest is so many of them.
     notional = exact(case.q)
-    assert notional.denominator == 1
-    return {"initial_margin_quantums": int(initial_atoms(desk.venue.tables, desk.names[TRADER], 0, int(notional)))}
+    desk = Desk(under("dydx-v4", changes), [Grid("X", Fraction(1), notional, 4)], [1], [TRADER, "whale"], atom=1)
+    desk.lend(HOUSE, 2**60)
+    held = round(exact(case.oi) / notional) * notional
+    if held:
+        desk.lend("whale", 2**60)
+        desk.trade("whale", HOUSE, "X", held, 1)
+    return {"initial_margin_quantums": int(initial_atoms(desk.venue.tables, desk.names[TRADER], 0, 1))}
 
 
 @example("funding", "dYdX", needs="funding_index size index_at_entry", answers="settlement_ppm")

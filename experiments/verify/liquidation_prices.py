@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
-from delever.engine.contract import bankruptcy_ticks
+from delever.engine.contract import bankruptcy_microticks, bankruptcy_ticks
 from delever.engine.liquidation_price import liquidation_microticks
 from delever.engine.margin import equity_atoms
 from delever.engine.tables import M_MARK_TICKS, P_LOTS
@@ -23,12 +23,15 @@ def liquidation_price(desk: Desk, symbol: str = MARKET) -> Fraction:
     return Fraction(microticks, PPM) * desk.grids[symbol][1].tick
 
 
-def bankruptcy_price(desk: Desk, symbol: str = MARKET) -> Fraction:
-    """Return the bankruptcy price of the trader's position, on the grid."""
+def bankruptcy_price(desk: Desk, symbol: str = MARKET, *, on_grid: bool = False) -> Fraction:
+    """Return the bankruptcy price of the trader's position, rounded to the grid by the venue's rule if asked."""
     t, market = desk.venue.tables, desk.market(symbol)
     lots = int(t.positions[desk.names[TRADER] * len(desk.grids) + market, P_LOTS])
-    equity = int(equity_atoms(t, desk.unit(TRADER, symbol)))
-    return desk.price(symbol, int(bankruptcy_ticks(t, market, lots, int(t.markets[market, M_MARK_TICKS]), equity)))
+    equity, mark = int(equity_atoms(t, desk.unit(TRADER, symbol))), int(t.markets[market, M_MARK_TICKS])
+    if on_grid:
+        return desk.price(symbol, int(bankruptcy_ticks(t, market, lots, mark, equity)))
+    microticks = int(bankruptcy_microticks(t, market, lots, mark, equity))
+    return Fraction(microticks, PPM) * desk.grids[symbol][1].tick
 
 
 def published(rate: Number, deduction: Number, atom: Fraction) -> dict[str, Any]:
@@ -192,7 +195,7 @@ def inverse_bankruptcy(case: Situation) -> dict[str, Any]:
         desk = Desk(rules, [grid], [_on_grid(case.entry, grid)], [TRADER], atom=fine_coin_atom(grid))
         desk.deposit(TRADER, Fraction(1000) / exact(case.entry) / exact(case.leverage))
         desk.open(TRADER, MARKET, 1000, case.entry)
-        answers[name] = bankruptcy_price(desk)
+        answers[name] = bankruptcy_price(desk, on_grid=name == "rounded")
     return answers
 
 
