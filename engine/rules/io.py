@@ -113,6 +113,9 @@ def _without_words(data: Mapping[str, Any], rule: type[BaseModel]) -> dict[str, 
             for kind in below:
                 entries = {name: _without_words(row, kind) for name, row in found[key].items() if isinstance(row, dict)}
                 found[key] = _without_words({**found[key], **entries}, kind)
+        elif isinstance(value, list):
+            for kind in below:
+                found[key] = [_without_words(row, kind) if isinstance(row, dict) else row for row in found[key]]
     return found
 
 

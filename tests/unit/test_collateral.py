@@ -13,6 +13,7 @@ from delever.engine.commands import Kind, batch
 from delever.engine.events import E_KIND, Event
 from delever.engine.invariants import check_assets, conservation_error
 from delever.engine.rules.collateral import Collateral
+from delever.engine.rules.io import from_toml, to_toml
 from delever.engine.rules.ruleset import RuleSet
 from delever.engine.state import Market
 from delever.engine.tables import OUTSIDE, V_LIQUIDATIONS
@@ -114,6 +115,13 @@ def test_movements_of_assets_are_events() -> None:
     venue.process(deposits(), np.array([500, 500]))
     kinds = venue.drain_events()[:, E_KIND].tolist()
     assert kinds.count(Event.ASSET) == 20
+
+
+def test_rules_with_assets_are_written_and_read_as_toml() -> None:
+    """What an asset leaves out has its word within a list of tables too."""
+    rules = RuleSet.model_validate({"margin": {"collateral": RULE}})
+    assert 'price_ppm = "none"' in to_toml(rules)
+    assert from_toml(to_toml(rules), "custom.toml") == rules
 
 
 def test_a_venue_of_money_has_no_room_for_assets() -> None:
