@@ -107,7 +107,14 @@ def first_difference(expected: Observation, found: Observation) -> str:
 
 
 def compare(
-    reference: ReferenceSide, other: Side, world: World, seed: int, steps: int, *, only_laws: bool = False
+    reference: ReferenceSide,
+    other: Side,
+    world: World,
+    seed: int,
+    steps: int,
+    *,
+    only_laws: bool = False,
+    commands_max: int | None = None,
 ) -> tuple[int, str]:
     """Feed both sides with drawn commands; return (commands run, first difference or "").
 
@@ -118,6 +125,8 @@ def compare(
         index_ticks = said_by_sources(seed, step, path_ticks, reference.venue.state.rules["mark"]["index"])
         commands = random_commands(seed, step, world, reference.venue)
         commands_run += len(commands)
+        if commands_max is not None and commands_run > commands_max:
+            break
         expected = reference.process(commands, index_ticks)
         found = other.process(commands, index_ticks)
         if only_laws:
