@@ -6,8 +6,14 @@ from delever.engine.assets import credited_atoms
 from delever.engine.contract import value_atoms
 from delever.engine.kernel import kernel
 from delever.engine.ledger import balance_atoms
-from delever.engine.margin import exposure_lots, maintenance_atoms, unrealised_atoms
-from delever.engine.schedules import tier_of
+from delever.engine.margin import (
+    exposure_initial_atoms,
+    exposure_lots,
+    initial_atoms,
+    position_maintenance_atoms,
+    unrealised_atoms,
+)
+from delever.engine.schedules import quoted_ppm, tier_of
 from delever.engine.tables import (
     FLAG_NOTICE,
     M_MARK_TICKS,
@@ -24,6 +30,7 @@ from delever.engine.tables import (
     V_LOTS_MAX,
     V_MARKETS,
     V_POCKETS_AT,
+    V_REQUIREMENTS,
     Table,
     Tables,
 )
@@ -80,16 +87,52 @@ def account_maintenance_atoms(t: Tables, account: int) -> int:
     need = 0
     for market in range(t.venue[V_MARKETS]):
         lots = t.positions[position_row(t, account, market), P_LOTS]
-        need += maintenance_atoms(t, market, lots, t.markets[market, M_MARK_TICKS])
+        need += position_maintenance_atoms(t, account, market, lots, t.markets[market, M_MARK_TICKS])
     return need
 
 
 @kernel
 def account_initial_atoms(t: Tables, account: int, market: int, lots: int) -> int:
-    """Return the initial margin of |lots| in a market, rounded up whatever the venue does."""
+    """Return the initial margin of signed lots in a market; of brackets, rounded up whatever the venue does."""
+    if t.venue[V_REQUIREMENTS]:
+        return initial_atoms(t, account, market, lots)
     value = held_atoms(t, market, lots)
     own = t.positions[position_row(t, account, market), P_INITIAL_PPM]
     return ppm_up(value, max(own, t.tiers[tier_of(t, market, value), TIER_INITIAL_PPM]))
+
+
+@kernel
+def account_exposure_atoms(t: Tables, account: int, market: int) -> int:
+    """Return the initial margin of position and resting orders in a market."""
+    if t.venue[V_REQUIREMENTS]:
+        return exposure_initial_atoms(t, account, market, 0, 0, 0)
+    return account_initial_atoms(t, account, market, exposure_lots(t, account, market, 0, 0))
+
+
+@kernel
+def rate_at_ppm(t: Tables, market: int, value: int) -> int:
+    """Return the venue's initial margin rate of a position of about this value."""
+    if t.venue[V_REQUIREMENTS]:
+        return quoted_ppm(t, market, value)
+    return t.tiers[tier_of(t, market, value), TIER_INITIAL_PPM]
+
+
+@kernel
+def rates_at_ppm(t: Tables, market: int, values: Table, rates: Table) -> None:
+    """Write the initial margin rate of each position value in a market into `rates` (n,)."""
+    for i in range(values.shape[0]):
+        rates[i] = rate_at_ppm(t, market, values[i])
+
+
+@kernel
+def requirements_of(t: Tables, accounts: Table, market: int, amounts: Table) -> None:
+    """Write each account's maintenance margin, initial margin of position and of exposure into `amounts` (n, 3)."""
+    for i in range(accounts.shape[0]):
+        lots = t.positions[position_row(t, accounts[i], market), P_LOTS]
+        mark = t.markets[market, M_MARK_TICKS]
+        amounts[i, 0] = position_maintenance_atoms(t, accounts[i], market, lots, mark)
+        amounts[i, 1] = account_initial_atoms(t, accounts[i], market, lots)
+        amounts[i, 2] = account_exposure_atoms(t, accounts[i], market)
 
 
 @kernel
@@ -100,7 +143,7 @@ def account_free_atoms(t: Tables, account: int) -> int:
         free += credited_atoms(t, account)
     for market in range(t.venue[V_MARKETS]):
         row = position_row(t, account, market)
-        exposed = account_initial_atoms(t, account, market, exposure_lots(t, account, market, 0, 0))
+        exposed = account_exposure_atoms(t, account, market)
         if t.positions[row, P_ISOLATED]:
             free -= max(0, exposed - account_initial_atoms(t, account, market, t.positions[row, P_LOTS]))
         else:
@@ -139,11 +182,11 @@ def largest_lots(t: Tables, account: int, market: int, leverage: float) -> int:
     for other in range(t.venue[V_MARKETS]):
         if other != market:
             value_elsewhere += held_atoms(t, other, t.positions[position_row(t, account, other), P_LOTS])
-            margin_elsewhere += account_initial_atoms(t, account, other, exposure_lots(t, account, other, 0, 0))
+            margin_elsewhere += account_exposure_atoms(t, account, other)
     equity = float(max(account_equity_atoms(t, account), 0))
     value = max(leverage * equity - value_elsewhere, 0.0)
     margin = max(MARGIN_USED_MAX * equity - margin_elsewhere, 0.0)
-    rate_ppm = t.tiers[tier_of(t, market, int(value)), TIER_INITIAL_PPM]
+    rate_ppm = rate_at_ppm(t, market, int(value))
     affordable = margin * PPM / rate_ppm
     return min(int(min(value, affordable) / here), t.venue[V_LOTS_MAX])
 

@@ -54,10 +54,13 @@ from delever.engine.tables import (
     V_ISOLATED_ALLOWED,
     V_LOTS_MAX,
     V_POCKETS_AT,
+    V_REQUIREMENTS,
     V_ROUND_REQUIREMENT_UP,
     Table,
     Tables,
 )
+
+from .account import rates_at_ppm, requirements_of
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -298,6 +301,10 @@ class View:
     def maintenance_atoms(self, accounts: Ints) -> Ints:
         """Return the maintenance margin of all positions of the account (R-A2)."""
         margin = np.zeros(len(accounts), dtype=np.int64)
+        if self._scheduled:
+            for market in range(self.markets):
+                margin += self._requirements(accounts, market)[:, 0]
+            return margin
         up = self.tables.venue[V_ROUND_REQUIREMENT_UP] != 0
         for market in range(self.markets):
             value = self._held_atoms(market, self.lots(accounts, market))
@@ -308,6 +315,8 @@ class View:
 
     def initial_atoms(self, accounts: Ints, market: int) -> Ints:
         """Return the initial margin of position and resting orders in one market (R-A3, R-A6), rounded up."""
+        if self._scheduled:
+            return self._requirements(accounts, market)[:, 2]
         position = self._positions(accounts, market)
         return self._initial_atoms(position, market, _exposure_lots(position))
 
@@ -317,8 +326,11 @@ class View:
         self._add_assets(accounts, free)
         for market in range(self.markets):
             position = self._positions(accounts, market)
-            exposed = self._initial_atoms(position, market, _exposure_lots(position))
-            held = self._initial_atoms(position, market, np.abs(position[:, P_LOTS]))
+            if self._scheduled:
+                _, held, exposed = self._requirements(accounts, market).T
+            else:
+                exposed = self._initial_atoms(position, market, _exposure_lots(position))
+                held = self._initial_atoms(position, market, np.abs(position[:, P_LOTS]))
             cross = self._unrealised_atoms(position, market) - exposed
             isolated = -np.maximum(exposed - held, 0)
             free += np.where(position[:, P_ISOLATED] != 0, isolated, cross)
@@ -327,12 +339,30 @@ class View:
     def initial_ppm_at(self, market: Ints, value_atoms: Ints) -> Ints:
         """Return the venue's initial margin rate at position values, both arrays (R-A1, R-A3)."""
         if self.markets == 1:
-            return self._tiers(0, value_atoms)[:, TIER_INITIAL_PPM]
+            return self._rates_ppm(0, value_atoms)
         rate = np.zeros(len(value_atoms), dtype=np.int64)
         for each in range(self.markets):
             here = market == each
-            rate[here] = self._tiers(each, value_atoms[here])[:, TIER_INITIAL_PPM]
+            rate[here] = self._rates_ppm(each, value_atoms[here])
         return rate
+
+    @cached_property
+    def _scheduled(self) -> bool:
+        """Whether what a position needs is more than brackets: then the venue's own kernels say it (R-A20 to R-A35)."""
+        return bool(self.tables.venue[V_REQUIREMENTS])
+
+    def _rates_ppm(self, market: int, value_atoms: Ints) -> Ints:
+        if not self._scheduled:
+            return self._tiers(market, value_atoms)[:, TIER_INITIAL_PPM]
+        rates = np.zeros(len(value_atoms), dtype=np.int64)
+        rates_at_ppm(self.tables, market, np.array(value_atoms, dtype=np.int64), rates)
+        return rates
+
+    def _requirements(self, accounts: Ints, market: int) -> Ints:
+        """Return maintenance, initial margin of the position and of the exposure in a market, (n, 3) atoms."""
+        amounts = np.zeros((len(accounts), 3), dtype=np.int64)
+        requirements_of(self.tables, np.array(accounts, dtype=np.int64), market, amounts)
+        return amounts
 
     def called(self, accounts: Ints) -> Bools:
         """Say for which accounts a margin call stands, on the cross unit or on any pocket (R-A8)."""

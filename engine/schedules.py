@@ -51,6 +51,7 @@ from .tables import (
     V_CONCENTRATION_FREE_PPM,
     V_CONCENTRATION_PPM,
     V_LEAST_INITIAL_PPM,
+    V_LOTS_MAX,
     V_MARKETS,
     V_REQUIREMENTS,
     V_ROUND_REQUIREMENT_UP,
@@ -166,8 +167,27 @@ def full_initial_atoms(t: Tables, account: int, market: int, lots: int, value: i
 
     R-A3, R-A20 to R-A34.
     """
+    own = t.positions[account * t.venue[V_MARKETS] + market, P_INITIAL_PPM]
+    need = max(_asked_atoms(t, market, lots, value, switches), rounded(t, value, own, PPM))
+    return need + t.markets[market, M_MINIMUM_ATOMS]
+
+
+@kernel
+def quoted_ppm(t: Tables, market: int, value: int) -> int:
+    """Return the initial rate, rounded up, of a long of about this value at the mark; what traders reckon with."""
+    most = t.venue[V_LOTS_MAX]
+    whole = value_atoms(t, market, most, t.markets[market, M_MARK_TICKS])
+    lots = max(1, min(most, muldiv_down(max(0, value), most, max(1, whole))))
+    value = max(1, value, value_atoms(t, market, lots, t.markets[market, M_MARK_TICKS]))
+    need = _asked_atoms(t, market, lots, value, t.venue[V_REQUIREMENTS]) + t.markets[market, M_MINIMUM_ATOMS]
+    assert need >= 0
+    return max(1, min(PPM, muldiv_up(min(need, value), PPM, value)))
+
+
+@kernel
+def _asked_atoms(t: Tables, market: int, lots: int, value: int, switches: int) -> int:
+    """Return the initial margin of signed lots of a value for any account, the minimum of a position left out."""
     m = t.markets
-    own = max(t.positions[account * t.venue[V_MARKETS] + market, P_INITIAL_PPM], t.venue[V_LEAST_INITIAL_PPM])
     if m[market, M_SCHEDULE] == MODEL:
         levelled = ppm_down(requirement_atoms(t, market, lots, value), m[market, M_SCALE_PPM])
         base_ppm = 0 if value == 0 else min(PPM, muldiv_up(levelled, PPM, value))
@@ -176,10 +196,10 @@ def full_initial_atoms(t: Tables, account: int, market: int, lots: int, value: i
         part, whole = initial_rate(t, market, lots, value)
         base_ppm = -(-part // (whole // PPM))
         need = rounded(t, value, part + added_ppm(t, market, lots, base_ppm, switches) * (whole // PPM), whole)
-    need = max(need, rounded(t, value, own, PPM))
+    need = max(need, rounded(t, value, t.venue[V_LEAST_INITIAL_PPM], PPM))
     if switches & BY_VOLATILITY:
         need = max(need, rounded(t, value, m[market, M_VOLATILITY_PPM], PPM))
-    return need + m[market, M_MINIMUM_ATOMS]
+    return need
 
 
 @kernel
