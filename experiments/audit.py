@@ -175,7 +175,7 @@ def _check_fund(replay: Replay, run: RunFolder) -> list[Finding]:
                     f"fund.parquet, row {row:,}: the balance after {amount:,} atoms is {balance:,}, not {stated:,}",
                 )
             ]
-    held = replay.balance_atoms(replay.terms.accounts)
+    held = sum(replay.balance_atoms(unit) for unit in replay.fund_units())
     if balance != held:
         return [Finding(NO_ROW, f"fund.parquet ends at {balance:,} atoms; the journal leads to {held:,}")]
     return []

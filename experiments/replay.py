@@ -132,6 +132,10 @@ class Replay:
             return account
         return self.terms.accounts + VENUE_UNITS + account * self._markets + market
 
+    def fund_units(self) -> list[int]:
+        """Return the rows of the insurance funds: the shared one, and those of markets that have their own (R-W57)."""
+        return [self.terms.accounts, *(self.unit_of(self.terms.accounts, m) for m in sorted(self.terms.own_funds))]
+
     def _find(self, sentence: str) -> None:
         self.findings.append(Finding(self.rows, f"row {self.rows:,} (step {self._step:,}): {sentence}"))
 
@@ -303,6 +307,9 @@ class Replay:
                 f"the step before ends with {fund:,} atoms in the fund, below its floor of "
                 f"{self.terms.fund_floor_atoms:,}"
             )
+        for unit in self.fund_units()[1:]:
+            if self.balance_atoms(unit) < self.terms.fund_floor_atoms and not self._has_lots(unit):
+                self._find(f"the step before ends with the fund of a market, unit {unit}, below its floor")
         for unit in sorted(self._in_debt):
             if not accounts <= unit < accounts + VENUE_UNITS and not self._has_lots(unit):
                 self._find(

@@ -44,7 +44,8 @@ def copy(honest: Path, tmp_path: Path) -> Path:
         "binance-usdm",
         "hyperliquid,margin.mode=isolated",
         "textbook,margin.mode=isolated,deleveraging.trigger=none,insurance.initial_quote=0",
-        "textbook,insurance.market_funds.initial_quote=1000,insurance.contribution.trading_fee_ppm=200000",
+        "textbook,insurance.market_funds.initial_quote=1000,insurance.contribution.trading_fee_ppm=200000,"
+        "insurance.default_fund.contribution_quote=1000,insurance.default_fund.assessment_ppm=500000",
         "textbook,charges.funding.interval_s=60,charges.maker_ppm=-100,rounding.fee=down",
     ],
 )
