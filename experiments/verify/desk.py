@@ -172,6 +172,11 @@ class Desk:
         self.command(seller, Kind.LIMIT, symbol=symbol, side=-1, lots=lots, price_ticks=price_ticks)
         self.command(buyer, Kind.LIMIT, symbol=symbol, side=1, lots=lots, price_ticks=price_ticks, flags=FLAG_IOC)
 
+    def limit(self, name: str, symbol: str, side: int, size: Number, price: Number) -> None:
+        """Send a limit order; what does not trade rests."""
+        lots, ticks = self.lots(symbol, size), self.ticks(symbol, price)
+        self.command(name, Kind.LIMIT, symbol=symbol, side=side, lots=lots, price_ticks=ticks)
+
     def open(self, name: str, symbol: str, size: Number, entry: Number) -> None:
         """Open a position of a signed size at an average entry price, against the house.
 

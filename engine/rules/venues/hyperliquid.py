@@ -18,7 +18,7 @@ from delever.engine.rules.socialisation import Socialisation
 from delever.engine.rules.sources import Source, choose, cite
 
 
-def _tiers(*brackets: tuple[int, int]) -> tuple[Tier, ...]:
+def tiers_by_leverage(*brackets: tuple[int, int]) -> tuple[Tier, ...]:
     """Return tiers from (floor in quote units, largest leverage): maintenance is half of initial margin.
 
     A rate that is no whole number of ppm: initial is rounded up, so that the leverage is never exceeded,
@@ -42,12 +42,12 @@ RULES = RuleSet(
     contract=Contract(payoff="linear", lots_max=100_000_000, orders_per_account_max=1_000),
     matching=Matching(priority="price_time", self_trade="cancel_oldest"),
     margin=Margin(
-        tiers=_tiers((0, 10), (20_000_000, 5)),
+        tiers=tiers_by_leverage((0, 10), (20_000_000, 5)),
         markets={
-            "BTC": _tiers((0, 40), (150_000_000, 20)),
-            "ETH": _tiers((0, 25), (100_000_000, 15)),
-            "SOL": _tiers((0, 20), (70_000_000, 10)),
-            "XRP": _tiers((0, 20), (40_000_000, 10)),
+            "BTC": tiers_by_leverage((0, 40), (150_000_000, 20)),
+            "ETH": tiers_by_leverage((0, 25), (100_000_000, 15)),
+            "SOL": tiers_by_leverage((0, 20), (70_000_000, 10)),
+            "XRP": tiers_by_leverage((0, 20), (40_000_000, 10)),
         },
         leverage_max=0,
         mode="cross",

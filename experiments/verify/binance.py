@@ -1,0 +1,207 @@
+"""Margin by brackets and the deleveraging score: tables of rates, maintenance amounts, deductions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any
+
+from delever.engine.margin import initial_atoms
+from delever.engine.rules.venues.hyperliquid import tiers_by_leverage
+from delever.engine.schedules import measured_tier
+from delever.engine.standings import standings
+from delever.engine.tables import (
+    M_MARK_TICKS,
+    M_TIER_COUNT,
+    M_TIERS,
+    TIER_DEDUCTION_ATOMS,
+    TIER_MAINTENANCE_PPM,
+)
+
+from .desk import HOUSE, Desk, Grid, Number, exact, fine_atom, fine_coin_atom, fine_grid
+from .examples import Situation, Unsupported, example
+from .rules import PPM, flat, ppm, under
+
+TRADER, MARKET = "trader", "X"
+MICRO = Fraction(1, PPM)
+
+
+def bracket_desk(preset: str, floors: Sequence[Number], rates: Sequence[Number], unit: Number = 1) -> Desk:
+    """Return a venue with brackets; the engine works the deductions out. Floors are whole multiples of `unit`."""
+    tiers = [
+        {"floor_quote": int(exact(floor) / exact(unit)), "initial_ppm": PPM, "maintenance_ppm": max(1, ppm(rate))}
+        for floor, rate in zip(floors, rates, strict=True)
+    ]
+    rules = under(preset, {"margin.tiers": tiers, "margin.markets": {}, "margin.schedule": None, "margin.call_ppm": 0})
+    grid = Grid(MARKET, Fraction(1), Fraction(1), 8)
+    atom = exact(unit) * MICRO
+    return Desk(rules, [grid], [1], [TRADER], atom=atom)
+
+
+def deductions(desk: Desk) -> list[Fraction]:
+    """Return what the engine takes off the requirement in each bracket."""
+    t = desk.venue.tables
+    first, count = t.markets[desk.market(MARKET), [M_TIERS, M_TIER_COUNT]].tolist()
+    return [desk.money(atoms) for atoms in t.tiers[first : first + count, TIER_DEDUCTION_ATOMS].tolist()]
+
+
+@example("margin", "Binance", needs="symbol floors rates", answers="cum")
+def maintenance_amounts(case: Situation) -> dict[str, Any]:
+    """A whole table: the maintenance amount of each bracket."""
+    return {"cum": deductions(bracket_desk("binance-usdm", case.floors, case.rates))}
+
+
+@example("margin", "Hyperliquid", needs="floors max_leverage", answers="maintenance_deduction")
+def deductions_by_leverage(case: Situation) -> dict[str, Any]:
+    """A table by largest leverage: maintenance is half of initial margin."""
+    rates = [1 / (2 * exact(leverage)) for leverage in case.max_leverage]
+    return {"maintenance_deduction": deductions(bracket_desk("hyperliquid", case.floors, rates))}
+
+
+@example("margin", "Binance", needs="floor r1 r0 prev", answers="maintenance_amount maintenance_amount_btc")
+def one_maintenance_amount(case: Situation) -> dict[str, Any]:
+    """One bracket after another whose amount is known; a bracket before both gives that amount."""
+    inverse = "COIN" in case.venue
+    unit = Fraction(1, 100) if inverse else Fraction(1)
+    floor, before = _bracket_before(exact(case.floor) / unit, ppm(case.r0), exact(case.prev) / unit)
+    floors: list[Number] = [0, floor * unit, case.floor] if floor else [0, case.floor]
+    rates: list[Number] = [Fraction(before, PPM), case.r0, case.r1] if floor else [case.r0, case.r1]
+    amount = deductions(bracket_desk("binance-coinm" if inverse else "binance-usdm", floors, rates, unit))[-1]
+    return {"maintenance_amount": amount, "maintenance_amount_btc": amount}
+
+
+def _bracket_before(below: Fraction, rate_ppm: int, amount: Fraction) -> tuple[int, int]:
+    """Return floor and the rate before it of a bracket with a rate that joins with an amount; (0, 0) if that is 0."""
+    if amount == 0:
+        return 0, 0
+    for rise in range(rate_ppm - 1, 0, -1):
+        floor = amount * PPM / rise
+        if floor.denominator == 1 and floor < below:
+            return int(floor), rate_ppm - rise
+    raise Unsupported("brackets below the given ones with whole floors and rates that join with the given amount")
+
+
+@example("margin", "Binance", needs="notional tiers", answers="mmr maintenance_amount maintenance_margin")
+def bracket_of_a_position(case: Situation) -> dict[str, Any]:
+    """A position of a value: the bracket it falls into and what it needs."""
+    preset = "binance-coinm" if "COIN" in case.venue else "binance-usdm"
+    tiers = [
+        {
+            "floor_quote": int(floor),
+            "initial_ppm": PPM,
+            "maintenance_ppm": ppm(rate),
+            "deduction_atoms": int(exact(amount) / MICRO),
+        }
+        for floor, rate, amount in case.tiers
+    ]
+    changes = {"margin.schedule": {"kind": "bracketed", "tiers": tiers}, "margin.markets": {}, "margin.call_ppm": 0}
+    desk = _one_lot(preset, changes, case.notional)
+    t, value = desk.venue.tables, desk.atoms(case.notional)
+    row = t.tiers[int(measured_tier(t, 0, 1, value))]
+    rate, amount = Fraction(int(row[TIER_MAINTENANCE_PPM]), PPM), desk.money(int(row[TIER_DEDUCTION_ATOMS]))
+    need = desk.maintenance(TRADER)
+    assert abs(need - max(Fraction(0), exact(case.notional) * rate - amount)) <= MICRO, "the bracket is the one used"
+    return {"mmr": rate, "maintenance_amount": amount, "maintenance_margin": need}
+
+
+def _one_lot(preset: str, changes: dict[str, Any], value: Number) -> Desk:
+    """Return a desk with a position of one lot at one tick that is worth so much, or none if that is 0."""
+    worth = exact(value) or Fraction(1)
+    rules = under(preset, {**changes, "contract.lots_max": 4})
+    desk = Desk(rules, [Grid(MARKET, worth, Fraction(1), 4)], [worth], [TRADER], atom=MICRO)
+    if exact(value):
+        desk.deposit(TRADER, 2 * worth)
+        desk.deposit(HOUSE, 4 * worth)
+        desk.open(TRADER, MARKET, 1, worth)
+    return desk
+
+
+@example("margin", "Hyperliquid", needs="max_leverage", answers="mmr")
+def half_of_initial(case: Situation) -> dict[str, Any]:
+    """The maintenance rate of a market by its largest leverage."""
+    leverage = int(exact(case.max_leverage))
+    tiers = [tier.model_dump() for tier in tiers_by_leverage((0, leverage))]
+    desk = _one_lot("hyperliquid", {"margin.tiers": tiers, "margin.markets": {}}, 10**6)
+    return {"mmr": desk.maintenance(TRADER) / 10**6}
+
+
+@example("margin", "Deribit", needs="px im0 mm0 k size", answers="initial_margin maintenance_margin")
+def rates_that_rise_with_size(case: Situation) -> dict[str, Any]:
+    """A position whose rates rise with its size in coins."""
+    size, lot, coins = abs(exact(case.size)), Fraction(1), 1
+    while (size / lot).denominator != 1:
+        lot /= 10
+    while (exact(case.k) * coins * PPM).denominator != 1:
+        coins *= 10
+    affine = {
+        "kind": "affine",
+        "initial_ppm": ppm(case.im0),
+        "maintenance_ppm": ppm(case.mm0),
+        "slope_ppm": ppm(exact(case.k) * coins),
+        "slope_lots": int(coins / lot),
+    }
+    changes = {"margin.schedule": affine, "margin.schedules": None, "contract.lots_max": 4 * int(size / lot)}
+    price = exact(case.px)
+    desk = Desk(under("deribit", changes), [Grid(MARKET, price, lot, 4)], [price], [TRADER], atom=MICRO)
+    desk.open(TRADER, MARKET, case.size, price)
+    return {"initial_margin": initial_margin(desk, case.size), "maintenance_margin": desk.maintenance(TRADER)}
+
+
+def initial_margin(desk: Desk, size: Number) -> Fraction:
+    """Return the initial margin of the trader's position of a size."""
+    atoms = initial_atoms(desk.venue.tables, desk.names[TRADER], 0, desk.lots(MARKET, size))
+    return desk.money(int(atoms))
+
+
+@example("margin", "Bybit inverse", needs="qty entry leverage", answers="position_value initial_margin")
+def inverse_by_leverage(case: Situation) -> dict[str, Any]:
+    """An inverse position and the margin that its leverage asks for."""
+    changes = {"margin.schedule": flat(1 / exact(case.leverage), 0), "margin.markets": {}}
+    desk = _inverse("bybit-inverse", changes, case.qty, case.entry)
+    return {
+        "position_value": abs(desk.cost(TRADER, MARKET)),
+        "initial_margin": initial_margin(desk, case.qty),
+    }
+
+
+@example("margin", "Kraken", needs="contracts entry imr mmr", answers="position_value_xbt im_xbt mm_xbt")
+def inverse_by_rates(case: Situation) -> dict[str, Any]:
+    """An inverse position and its margins."""
+    changes = {"margin.schedule": flat(case.imr, case.mmr), "margin.markets": {}}
+    desk = _inverse("kraken-futures", changes, case.contracts, case.entry)
+    return {
+        "position_value_xbt": abs(desk.cost(TRADER, MARKET)),
+        "im_xbt": initial_margin(desk, case.contracts),
+        "mm_xbt": desk.maintenance(TRADER),
+    }
+
+
+def _inverse(preset: str, changes: dict[str, Any], contracts: Number, entry: Number) -> Desk:
+    """Return a desk with an inverse position at its entry price."""
+    grid = fine_grid(MARKET, entry, contracts)
+    desk = Desk(under(preset, changes), [grid], [entry], [TRADER], atom=fine_coin_atom(grid))
+    desk.open(TRADER, MARKET, contracts, entry)
+    return desk
+
+
+@example("adl_rank", "Binance", needs="upnl wb margin_ratio", answers="pnl_percent leverage_pnl")
+def profit_and_margin(case: Situation) -> dict[str, Any]:
+    """An account by wallet balance, profit and margin ratio: the score that the engine ranks it by."""
+    if exact(case.wb) < 1:
+        raise Unsupported(
+            "a profit as a share of at least 1 USDT: the engine divides by any balance of an atom or more"
+        )
+    equity = exact(case.wb) + exact(case.upnl)
+    need = max(Fraction(0), exact(case.margin_ratio) * equity)
+    value = max(20 * need, 4 * abs(exact(case.upnl)), abs(equity), Fraction(1))
+    changes = {"margin.schedule": flat(1, need / value), "margin.markets": {}, "margin.call_ppm": 0}
+    grid = fine_grid(MARKET, value, 1)
+    desk = Desk(under("binance-usdm", changes), [grid], [value], [TRADER], atom=fine_atom(grid))
+    desk.lend(HOUSE, 10 * value)
+    desk.open(TRADER, MARKET, 1, value - exact(case.upnl))
+    desk.lend(TRADER, case.wb)
+    found = {row.account: row.score for row in standings(desk.venue, 0, 1)}[desk.names[TRADER]]
+    assert int(desk.venue.tables.markets[0, M_MARK_TICKS]) == desk.ticks(MARKET, value)
+    ratio = desk.maintenance(TRADER) / desk.equity(TRADER) if equity > 0 else Fraction(0)
+    share = Fraction(found) / ratio if ratio else Fraction(0)
+    return {"pnl_percent": share, "leverage_pnl": Fraction(found)}

@@ -1,0 +1,173 @@
+"""Price bands and circuit breakers: what the engine's halts do when trades walk the price away from a reference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+from delever.engine.rules.halts import DailyLimits, DynamicBreaker, Halts, LimitUpDown
+from delever.engine.tables import M_BAND_HIGH, M_BAND_LOW, M_HALT, M_LAST_TICKS, TRADING
+
+from .desk import HOUSE, Desk, Grid, Number, exact
+from .examples import Situation, Unsupported, example
+from .rules import ppm, under
+
+MARKET, TRADER = "X", "trader"
+TICKS = 10_000  # of a reference price
+PARTS = 1_000  # of a reference price, by which it is walked
+
+CME_HALTS = Halts(collar_ppm=0, daily=DailyLimits(hard_ppm=70_000), breaker=DynamicBreaker())
+"""CME equity index futures: the rules' own numbers are those of its FAQ, and the overnight limit is 7 %."""
+
+
+def halting_desk(halts: Halts, reference: Number, dt_s: int = 1) -> Desk:
+    """Return a venue with these halts, open at a reference price that is also its last trade."""
+    tick = exact(reference) / TICKS
+    rules = under("textbook", {"halts": halts.model_dump(), "margin.call_ppm": 0, "liquidation.act": False})
+    desk = Desk(rules, [Grid(MARKET, tick, Fraction(1))], [reference], [TRADER], atom=tick, dt_s=dt_s)
+    desk.deposit(TRADER, 10**6 * exact(reference))
+    desk.trade(TRADER, HOUSE, MARKET, 1, TICKS)
+    desk.step()
+    return desk
+
+
+def is_halted(desk: Desk) -> bool:
+    """Say whether trading is interrupted."""
+    return int(desk.venue.tables.markets[0, M_HALT]) != TRADING
+
+
+def trade_at(desk: Desk, parts: int) -> None:
+    """Let one lot trade at so many thousandths of the reference, if the engine lets it; then a step passes."""
+    before = desk.position(TRADER, MARKET)
+    price = parts * TICKS // PARTS
+    desk.trade(TRADER, HOUSE, MARKET, 1, price)
+    traded = desk.position(TRADER, MARKET) != before
+    assert not traded or int(desk.venue.tables.markets[0, M_LAST_TICKS]) == price
+    desk.step()
+
+
+def halted_for_s(desk: Desk) -> int:
+    """Let steps pass until trading goes on; return the seconds from the step that halted it to that step."""
+    assert is_halted(desk)
+    seconds = 0
+    while is_halted(desk):
+        desk.step()
+        seconds += desk.venue.dt_s
+    return seconds
+
+
+def first_halt(make: Callable[[], Desk], direction: int) -> Fraction:
+    """Return the smallest move, as a share of the reference, that halts trading when it is made at once."""
+    low, high = 0, PARTS - 1
+    while low < high:
+        middle = (low + high) // 2
+        desk = make()
+        trade_at(desk, PARTS + direction * middle)
+        low, high = (low, middle) if is_halted(desk) else (middle + 1, high)
+    return Fraction(low, PARTS)
+
+
+def band_share(desk: Desk) -> tuple[Fraction, Fraction]:
+    """Return the lowest and highest price at which the engine lets trades take place now."""
+    row = desk.venue.tables.markets[0]
+    return desk.price(MARKET, int(row[M_BAND_LOW])), desk.price(MARKET, int(row[M_BAND_HIGH]))
+
+
+@example("price_band", needs="ref pct", answers="lower upper")
+def band_around_reference(case: Situation) -> dict[str, Any]:
+    """The band of limit up, limit down around a mean that is the reference."""
+    width = ppm(case.pct)
+    desk = halting_desk(Halts(collar_ppm=0, limit_up_down=LimitUpDown(width_ppm=width)), case.ref)
+    desk.step()
+    lower, upper = band_share(desk)
+    return {"lower": lower, "upper": upper}
+
+
+@example("price_band", needs="pct mult", answers="open_close_pct")
+def wider_at_open_and_close(case: Situation) -> dict[str, Any]:
+    """The half width of the band in the first and last minutes of a session."""
+    if case.mult != 2:
+        raise Unsupported(f"a band {case.mult} times as wide at open and close: the engine's is doubled")
+    rule = LimitUpDown(width_ppm=ppm(case.pct), session_s=60, doubled_first_s=20, doubled_last_s=20)
+    desk = halting_desk(Halts(collar_ppm=0, limit_up_down=rule), 1, dt_s=10)
+    shares = []
+    for _ in range(6):
+        desk.step()
+        shares.append(band_share(desk)[1] - 1)
+    assert min(shares) == exact(case.pct) and len(set(shares)) == 2, "as wide as that in the middle of the session"
+    return {"open_close_pct": max(shares)}
+
+
+@example(
+    "price_band",
+    "CME",
+    needs="ref",
+    answers="levels_down overnight_limit dynamic_width dynamic_window_s pause_s",
+)
+def limits_of_index_futures(case: Situation) -> dict[str, Any]:
+    """Where a falling price halts, where nothing trades overnight, and how fast a move pauses for how long."""
+    only_levels = Halts(collar_ppm=0, daily=DailyLimits())
+    assert CME_HALTS.daily is not None and CME_HALTS.breaker is not None
+    overnight = Halts(collar_ppm=0, daily=DailyLimits(levels=(), hard_ppm=CME_HALTS.daily.hard_ppm))
+    fast = Halts(collar_ppm=0, breaker=CME_HALTS.breaker)
+    lowest, _ = band_share(_one_more_step(halting_desk(overnight, case.ref)))
+    moved = halting_desk(fast, case.ref)
+    width = first_halt(lambda: halting_desk(fast, case.ref), -1)
+    trade_at(moved, PARTS - int(width * PARTS))
+    return {
+        "levels_down": _levels(only_levels, case.ref),
+        "overnight_limit": 1 - lowest / exact(case.ref),
+        "dynamic_width": width,
+        "dynamic_window_s": _window_s(fast, case.ref, width),
+        "pause_s": halted_for_s(moved),
+    }
+
+
+def _one_more_step(desk: Desk) -> Desk:
+    desk.step()
+    return desk
+
+
+def _levels(halts: Halts, reference: Number) -> list[Fraction]:
+    """Return the declines at which a price that falls and falls is halted."""
+    assert halts.daily is not None
+    desk = halting_desk(halts, reference, dt_s=300)
+    found = []
+    for fall in range(1, PARTS // 2):
+        trade_at(desk, PARTS - fall)
+        if is_halted(desk):
+            found.append(Fraction(fall, PARTS))
+            if len(found) == len(halts.daily.levels):
+                break
+            halted_for_s(desk)
+    return found
+
+
+def _window_s(halts: Halts, reference: Number, width: Fraction) -> int:
+    """Return for how long a price counts from which the breaker measures a move."""
+    fall = int(width * PARTS)
+    desk = halting_desk(halts, reference, dt_s=60)  # the reference trades in the first step
+    seconds = 0
+    while True:
+        trade_at(desk, PARTS - fall // 2)
+        seconds += desk.venue.dt_s
+        saved = desk.venue.snapshot()
+        trade_at(desk, PARTS - fall)
+        if not is_halted(desk):
+            return seconds
+        desk.venue.restore(saved)
+
+
+@example("price_band", "Coinbase", needs="width window_s", answers="halt_s")
+def halt_at_hourly_limit(case: Situation) -> dict[str, Any]:
+    """A price that reaches the limit around the reference of its interval: how long nothing trades."""
+    rule = DynamicBreaker(
+        width_ppm=ppm(case.width), window_s=case.window_s, reference="interval", limit_becomes_reference=True
+    )
+    halts = Halts(collar_ppm=0, breaker=rule)
+    move = first_halt(lambda: halting_desk(halts, 1), 1)
+    assert move == exact(case.width)
+    desk = halting_desk(halts, 1)
+    trade_at(desk, PARTS + int(move * PARTS))
+    return {"halt_s": halted_for_s(desk)}
