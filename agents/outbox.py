@@ -22,7 +22,16 @@ from delever.engine.commands import (
     Kind,
 )
 from delever.engine.kernel import kernel
-from delever.engine.tables import P_ASKS_LOTS, P_BIDS_LOTS, P_ISOLATED, P_LOTS, Table, Tables
+from delever.engine.tables import (
+    P_ASKS_LOTS,
+    P_BIDS_LOTS,
+    P_ISOLATED,
+    P_LOTS,
+    POCKETS_SEARCH,
+    V_POCKETS,
+    Table,
+    Tables,
+)
 
 from .account import position_row
 
@@ -100,7 +109,12 @@ def write_amount(out: Table, row: int, account: int, market: int, kind: int, amo
 
 @kernel
 def write_use_cross(t: Tables, out: Table, row: int, account: int, market: int) -> int:
-    """Write the choice of cross margin where the market is isolated and nothing is in it yet (`Cohort.use_cross`)."""
+    """Write the choice of cross margin where the market is isolated and nothing is in it yet (`Cohort.use_cross`).
+
+    Where every position has a pocket (R-A41) there is no such choice.
+    """
+    if t.venue[V_POCKETS] == POCKETS_SEARCH:
+        return row
     positions, place = t.positions, position_row(t, account, market)
     empty = positions[place, P_LOTS] == 0 and positions[place, P_BIDS_LOTS] == 0 and positions[place, P_ASKS_LOTS] == 0
     if not (empty and positions[place, P_ISOLATED]):

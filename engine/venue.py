@@ -166,7 +166,7 @@ class Venue:
             self.interruptions.begin_step()
         self._begin_batch()
         lap("checks")
-        triggered = collect_triggered(t)
+        triggered = int(collect_triggered(t))  # a number of numpy where kernels are interpreted
         if triggered:
             self.execute(self._triggered_commands(triggered))
         lap("triggered orders")

@@ -30,7 +30,7 @@ from .metrics.losses import LAYERS
 from .words import LAYER_NAMES, LAYER_WORDS, short
 
 OWN = LAYERS[0]
-COLOURS = dict(zip(LAYERS, (GREY, BLUE, SKY, ORANGE, PURPLE, VERMILION, GREEN), strict=False))
+COLOURS = dict(zip(LAYERS, (GREY, BLUE, GREEN, SKY, ORANGE, PURPLE, VERMILION), strict=True))
 
 
 def who_bears(runs: pd.DataFrame) -> pd.DataFrame:

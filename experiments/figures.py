@@ -41,7 +41,7 @@ from .metrics.cascades import causal_cascades, episodes
 from .metrics.losses import LAYERS
 from .words import LAYER_NAMES, amount, code_words, count_of, duration
 
-LAYER_COLOURS = (GREY, BLUE, SKY, ORANGE, PURPLE, VERMILION)
+LAYER_COLOURS = (GREY, BLUE, GREEN, SKY, ORANGE, PURPLE, VERMILION)
 NOTHING_RECORDED = "The run was interrupted before anything was recorded."
 BUCKETS = 200
 MARKETS_DRAWN_MAX = 4

@@ -9,7 +9,8 @@ from typing import NamedTuple
 LAYER_NAMES = {
     "own_margin": "the liquidated traders' own margin",
     "fund": "the insurance fund",
-    "backstop": "backstop providers",
+    "members": "clearing members (contributions, assessments)",
+    "backstop": "backstop providers and keepers",
     "adl": "winners who were deleveraged",
     "socialised": "all winners together (socialised loss)",
     "bad_debt": "nobody: the venue's bad debt",
@@ -18,6 +19,7 @@ LAYER_NAMES = {
 LAYER_WORDS = {
     "own_margin": "own margin",
     "fund": "fund",
+    "members": "members",
     "backstop": "backstop",
     "adl": "ADL",
     "socialised": "socialised",

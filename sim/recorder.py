@@ -332,6 +332,14 @@ class Recorder:
             "events_chain": f"{int(self.tables.venue[V_CHAIN]) & (2**64 - 1):016x}",
         }
 
+    def _contributions_atoms(self) -> tuple[int, int]:
+        """Return what members have put into a default fund in all, and what of it has been paid out (R-W59, R-W60)."""
+        first = self.tables.venue.item(V_MEMBERS_AT)
+        if first == NONE:
+            return 0, 0
+        rows = self.tables.units[first : first + self.venue.fund_unit]
+        return int(rows[:, U_CREDITS_ATOMS].sum()), int(rows[:, U_DEBITS_ATOMS].sum())
+
     def _units(self, atoms: int) -> float:
         """Return money in units of its currency, to the atom."""
         return round(atoms / self.atoms_per_unit, len(str(self.atoms_per_unit)) - 1)
@@ -340,17 +348,20 @@ class Recorder:
         """Return what each layer has borne so far, in the order in which layers pay.
 
         The fund's part is its payments of deficits and the loss on positions it took over, at the mark where they are
-        still open; a gain makes it negative. The backstops' part is their loss, if they have one.
+        still open; a gain makes it negative. Members pay what left their contributions, assessments included; the
+        backstops' part is their loss beside it, if they have one.
         """
         fund = self.venue.fund_unit
         funds = self.venue.fund_units
         open_loss = sum(self._balance_atoms(unit) - int(equity_atoms(self.tables, unit)) for unit in funds)
         brought = int(self.tally.backstops_brought_atoms[0])
         left = sum(int(account_equity_atoms(self.tables, account)) for account in self.owners.backstops)
+        contributed, members_paid = self._contributions_atoms()
         return {
             "own_margin": self.layers_atoms["own_margin"],
             "fund": self.layers_atoms["deficits"] + self.layers_atoms["warehouse"] + open_loss,
-            "backstop": max(0, brought - left),
+            "members": members_paid,
+            "backstop": max(0, brought - contributed - left),
             "adl": self.counts["haircut_atoms"],
             "socialised": self.layers_atoms["socialised"],
             "bad_debt": -self._balance_atoms(fund + BAD_DEBT),

@@ -183,7 +183,8 @@ def _summary(
         "volume_notional": traded / 1e6, "forced_notional": forced / 1e6, "forced_share": forced / traded,
         "margin_calls": 321, "refusals": {"COLLAR": 12, "MARGIN": 34}, "events_chain": "0" * 16,
         "waterfall": {
-            "own_margin": int(liquidations["margin_lost_atoms"].sum()) / 1e6, "fund": paid / 1e6, "backstop": 0.0,
+            "own_margin": int(liquidations["margin_lost_atoms"].sum()) / 1e6, "fund": paid / 1e6, "members": 0.0,
+            "backstop": 0.0,
             "adl": int(adl["haircut_atoms"].sum()) / 1e6, "socialised": 0.0, "bad_debt": 0.0,
         },
     }  # fmt: skip

@@ -7,10 +7,10 @@ import json
 import operator
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import NoneType
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import tomli_w
 from pydantic import BaseModel, ValidationError
@@ -22,6 +22,8 @@ from .presets import PRESETS
 from .ruleset import RuleSet
 
 ABSENT = "(absent)"
+KIND = "kind"  # which of several tables may stand in a place (discriminators of unions)
+Value = TypeVar("Value")
 
 
 class RuleError(ValueError):
@@ -47,11 +49,14 @@ def load_rules(spec: str) -> RuleSet:
     if not reforms:
         return base
     data: dict[str, Any] = {**plain(base), "name": spec}
+    changes = []
     for reform in reforms:
         path, equals, raw = reform.partition("=")
         if not equals or not path.strip():
             raise RuleError(f"{spec}: a reform is written key=value, e.g. margin.leverage_max=5 (got {reform!r})")
-        set_value(data, path.strip(), raw)
+        changes.append((path.strip(), raw))
+    for path, raw in _kinds_first(changes):
+        set_value(data, path, raw)
     return _validate(data, head)
 
 
@@ -59,7 +64,8 @@ def from_toml(text: str, source: str) -> RuleSet:
     """Return the rule set a TOML text describes; `source` names it in messages. Raises RuleError.
 
     `base = "hyperliquid"` at the top takes every value the text does not give from that preset (tables are
-    merged key by key, arrays such as `tiers` are replaced whole); without it they are the defaults. Without
+    merged key by key; arrays such as `tiers` and tables of another `kind` are replaced whole); without it they are the
+    defaults. Without
     `name` the rule set is called like the file, without folder and ending.
     """
     try:
@@ -127,7 +133,7 @@ def replace(base: RuleSet, changes: Mapping[str, object], name: str = "") -> Rul
     """
     data: dict[str, Any] = plain(base)
     data["name"] = name or ",".join([base.name, *(f"{path}={_word(value)}" for path, value in changes.items())])
-    for path, value in changes.items():
+    for path, value in _kinds_first(changes.items()):
         _assign(data, path, value)
     return _with_own_classes(base, _validate(data, base.name))
 
@@ -232,13 +238,20 @@ def _jsonable(value: Any) -> Any:
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Return both tables in one; where both have a value the one above counts."""
+    """Return both tables in one; where both have a value the one above counts, and one of another kind counts alone."""
+    if KIND in above and above[KIND] != below.get(KIND):
+        return dict(above)
     both = dict(below)
     for key, value in above.items():
         under = both.get(key)
         both[key] = _merged(under, value) if isinstance(under, dict) and isinstance(value, dict) else value
     assert both.keys() == below.keys() | above.keys()
     return both
+
+
+def _kinds_first(changes: Iterable[tuple[str, Value]]) -> list[tuple[str, Value]]:
+    """Return changes by dotted path with those of a `kind` in front, for they take away what another kind had."""
+    return sorted(changes, key=lambda change: change[0].rpartition(".")[2] != KIND)
 
 
 def _assign(data: dict[str, Any], path: str, value: object) -> None:
@@ -255,6 +268,9 @@ def _assign(data: dict[str, Any], path: str, value: object) -> None:
             raise RuleError(f"{path}: {'.'.join(parents[:depth])} is a value, it has no key {path.split('.')[depth]!r}")
     if isinstance(place, list):
         place[_item(place, last, path)] = value
+    elif last == KIND and place.get(KIND) != value:
+        place.clear()
+        place[KIND] = value
     else:
         place[last] = value
 

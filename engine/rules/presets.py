@@ -13,6 +13,7 @@ from .venues import (
     bitmex,
     bybit_inverse,
     bybit_linear,
+    ccp_futures,
     deribit,
     drift_v2,
     dydx_v4,
@@ -45,6 +46,7 @@ VENUES: tuple[ModuleType, ...] = (
     synthetix_v3,
     mango_v4,
     perp_v2,
+    ccp_futures,
 )
 """A file each under venues/, with the constants RULES and SOURCES."""
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-LAYERS = ("own_margin", "fund", "backstop", "adl", "socialised", "bad_debt")
+LAYERS = ("own_margin", "fund", "members", "backstop", "adl", "socialised", "bad_debt")
 """The layers of the waterfall in the order in which they pay; the keys of `waterfall` in summary.json."""
 
 WAYS = ("book", "takeover", "adl")
@@ -90,13 +90,15 @@ def waterfall_atoms(
 
     Own margin is what liquidated units lost of their margin; the fund's part its payments of deficits; deleveraging
     what counterparties got less than at the mark (gains of others not set against it); socialised loss and bad debt
-    the last of the cumulative columns. What a backstop lost later on positions it took over is not in the tables: 0.
+    the last of the cumulative columns. What a backstop lost later on positions it took over, and what members paid out
+    of their contributions, is not in the tables: 0.
     """
     paid = fund.loc[fund["code"] == "DEFICIT", "amount_atoms"].sum()
     last = series.iloc[-1] if len(series) else {"socialised_atoms": 0, "bad_debt_atoms": 0}
     return {
         "own_margin": int(liquidations["margin_lost_atoms"].sum()),
         "fund": -int(paid),
+        "members": 0,
         "backstop": 0,
         "adl": int(adl["haircut_atoms"].clip(lower=0).sum()),
         "socialised": int(last["socialised_atoms"]),

@@ -165,5 +165,5 @@ def test_the_waterfall_of_an_interrupted_run_comes_from_its_tables() -> None:
     fund = pd.DataFrame({"code": ["DEFICIT", "LIQUIDATION_FEE"], "amount_atoms": [-9, 2]})
     series = pd.DataFrame({"socialised_atoms": [0, 11], "bad_debt_atoms": [0, 13]})
     found = waterfall_atoms(hit, adl, fund, series)
-    assert found == dict(zip(LAYERS, (6, 9, 0, 5, 11, 13), strict=True))
+    assert found == dict(zip(LAYERS, (6, 9, 0, 0, 5, 11, 13), strict=True))
     assert set(waterfall_atoms(hit.iloc[:0], adl.iloc[:0], fund.iloc[:0], series.iloc[:0]).values()) == {0}

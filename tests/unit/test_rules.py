@@ -74,7 +74,7 @@ def error_of(spec: str) -> str:
 def test_presets_are_called_what_they_are() -> None:
     venues = ["textbook", "hyperliquid", "binance-usdm", "binance-coinm", "bybit-linear", "bybit-inverse", "okx"]
     venues += ["bitmex", "deribit", "dydx-v4", "drift-v2", "vega-0.79", "kraken-futures", "synthetix-v3", "mango-v4"]
-    assert list(PRESETS) == [*venues, "perp-v2"]
+    assert list(PRESETS) == [*venues, "perp-v2", "ccp-futures"]
     assert all(rules.name == name for name, rules in PRESETS.items())
 
 
@@ -226,6 +226,18 @@ def test_whatever_may_be_left_out_can_be_switched_off_by_the_word() -> None:
                 rules = from_toml(f'[{axis}]\n{name} = "none"\n', "other.toml")
                 assert getattr(getattr(rules, axis), name) is None
                 assert from_toml(to_toml(rules), "other.toml") == rules
+
+
+def test_another_kind_of_table_leaves_nothing_of_the_one_before() -> None:
+    """In files and in specs, in whatever order: a cover of shortages knows no share."""
+    plainly = from_toml('base = "dydx-v4"\nliquidation.step = {kind = "cover"}\n', "mine.toml")
+    assert plainly.liquidation.step == load_rules("dydx-v4,liquidation.step.kind=cover").liquidation.step
+    spec = "okx,liquidation.step.lots=5,liquidation.step.kind=slices,liquidation.step.rounds=2"
+    step = load_rules(spec).liquidation.step
+    assert step is not None
+    assert step.model_dump() == {"kind": "slices", "lots": 5, "rounds": 2}
+    same = from_toml('base = "dydx-v4"\nliquidation.step = {kind = "portion", share_ppm = 7}\n', "mine.toml")
+    assert same.liquidation.step == load_rules("dydx-v4,liquidation.step.share_ppm=7").liquidation.step
 
 
 def test_base_fills_what_a_file_does_not_say(tmp_path: Path) -> None:

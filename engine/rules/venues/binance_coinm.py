@@ -32,7 +32,10 @@ def _tiers(*brackets: tuple[int, int, int]) -> tuple[Tier, ...]:
 RULES = RuleSet(
     name="binance-coinm",
     contract=written_out(
-        Contract, payoff="inverse", inverse=Inverse(currency="BTC", units_per_coin=UNITS, face_quote=100)
+        Contract,
+        payoff="inverse",
+        lots_max=1_000_000,
+        inverse=Inverse(currency="BTC", units_per_coin=UNITS, face_quote=100),
     ),
     matching=written_out(Matching),
     margin=written_out(
@@ -81,6 +84,7 @@ _SECOND = "announcement of the change of mark price and funding, as restated"
 
 SOURCES: dict[str, Source] = {
     **MODEL,
+    **choose("100 M USD; bounds the value of contracts of 100 USD at a tick of 0.1 (R-U4)", "contract.lots_max"),
     **cite(
         f"{_FAQ}: contracts of 100 USD, everything in BTC",
         "2021-02-05",
