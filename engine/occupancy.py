@@ -124,8 +124,11 @@ def next_below(occupied: Table, market: int, tick: int) -> int:
     base = 1
     words = _storey_words(occupied, market)
     for storey in range(STOREYS):
-        word = tick >> SHIFT
-        rest = occupied[market, base + word] & ((1 << (tick & (BITS - 1))) - 1)
+        if tick == 0:
+            return NONE
+        last = tick - 1  # in the word of the bit below, so that one past the end of the ladder may be asked for
+        word = last >> SHIFT
+        rest = occupied[market, base + word] & ((2 << (last & (BITS - 1))) - 1)
         if rest:
             return _descend_high(occupied, market, storey, (word << SHIFT) + _highest_bit(rest))
         tick = word

@@ -4,10 +4,38 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from . import binance, bitmex, dydx, halts, liquidation_prices, matching, venues
+from . import (
+    binance,
+    bitmex,
+    drift,
+    dydx,
+    halts,
+    liquidation_prices,
+    mango,
+    matching,
+    synthetix,
+    vega,
+    vega_network,
+    vega_prices,
+    venues,
+)
 from .examples import Example
 
-MODULES: tuple[ModuleType, ...] = (liquidation_prices, dydx, matching, binance, bitmex, venues, halts)
+MODULES: tuple[ModuleType, ...] = (
+    binance,
+    bitmex,
+    drift,
+    dydx,
+    halts,
+    liquidation_prices,
+    mango,
+    matching,
+    synthetix,
+    vega,
+    vega_network,
+    vega_prices,
+    venues,
+)
 
 EXAMPLES: list[Example] = [
     found for module in MODULES for thing in vars(module).values() for found in getattr(thing, "examples", [])

@@ -33,6 +33,14 @@ def exact(value: Number) -> Fraction:
     return Fraction(str(value)) if isinstance(value, float) else Fraction(value)
 
 
+def decimal_step(*values: Number) -> Fraction:
+    """Return the largest power of ten, at most 1, of which all values are multiples."""
+    step = Fraction(1)
+    while any((exact(value) / step).denominator != 1 for value in values):
+        step /= 10
+    return step
+
+
 class Grid(NamedTuple):
     """One market in a case's units: size of a tick and of a lot, and how many ticks prices may have."""
 
@@ -153,12 +161,21 @@ class Desk:
 
     # Building a state
 
-    def command(self, name: str, kind: Kind, **fields: Any) -> None:
-        """Execute one command at the venue outside of any step; raise AssertionError if it is refused."""
+    def row(self, name: str, kind: Kind, **fields: Any) -> np.ndarray:
+        """Return a batch of one command, for `step_with`."""
         symbol = fields.pop("symbol", None)
         market = self.market(symbol) if symbol is not None else 0
-        row = batch(1, account=self.names[name], kind=int(kind), market=market, **fields)
-        (answer,) = self.venue.execute(row).tolist()
+        return batch(1, account=self.names[name], kind=int(kind), market=market, **fields)
+
+    def limit(self, name: str, symbol: str, size: Number, price: Number, **fields: Any) -> np.ndarray:
+        """Return a batch of one LIMIT order for a signed size at a price, for `step_with`."""
+        lots = self.lots(symbol, size)
+        side, ticks = 1 if lots > 0 else -1, self.ticks(symbol, price)
+        return self.row(name, Kind.LIMIT, symbol=symbol, side=side, lots=abs(lots), price_ticks=ticks, **fields)
+
+    def command(self, name: str, kind: Kind, **fields: Any) -> None:
+        """Execute one command at the venue outside of any step; raise AssertionError if it is refused."""
+        (answer,) = self.venue.execute(self.row(name, kind, **fields)).tolist()
         assert answer == Result.OK, f"{kind.name} of {name} was refused: {Result(answer).name}"
 
     def deposit(self, name: str, amount: Number) -> None:
@@ -234,7 +251,12 @@ class Desk:
         """Process one step without commands at index prices by symbol; the others stay."""
         for symbol, price in prices.items():
             self.index[self.market(symbol)] = self.ticks(symbol, price)
-        return self.venue.process(batch(0, account=0, kind=int(Kind.LIMIT)), self.index)
+        return self.step_with([])
+
+    def step_with(self, commands: Sequence[np.ndarray], index: np.ndarray | None = None) -> StepReport:
+        """Process one step with commands, in their order; `index` takes the place of the index prices in ticks."""
+        rows = np.concatenate([batch(0, account=0, kind=int(Kind.LIMIT)), *commands])
+        return self.venue.process(rows, self.index if index is None else index)
 
     # Reading answers
 
@@ -274,10 +296,11 @@ class Desk:
         account = self.venue.fund_unit if name == "fund" else self.names[name]
         return self.venue.tables.positions[account * len(self.grids) + self.market(symbol)]
 
-    def events(self, kind: int) -> list[dict[str, int]]:
-        """Return the events of a kind since the last call of any kind, by column name."""
+    def events(self, kind: int | None = None) -> list[dict[str, int]]:
+        """Return the events since the last call, of a kind or all, by column name."""
         rows = self.venue.drain_events().tolist()
-        return [{name: row[column] for name, column in EVENT.items()} for row in rows if row[EVENT["kind"]] == kind]
+        found = [{name: row[column] for name, column in EVENT.items()} for row in rows]
+        return [row for row in found if kind is None or row["kind"] == kind]
 
 
 def _whole(value: Fraction, what: str) -> int:

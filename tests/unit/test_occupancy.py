@@ -52,6 +52,7 @@ def test_both_ends_are_found(ticks: int) -> None:
     for tick in (0, ticks - 1):
         occupy(occupied, 2, tick)
     assert next_above(occupied, 2, 0) == ticks - 1
+    assert next_below(occupied, 2, ticks) == ticks - 1, "from above all prices"
     assert next_below(occupied, 2, ticks - 1) == 0
     assert next_above(occupied, 2, ticks - 1) == NONE
     assert next_below(occupied, 2, 0) == NONE

@@ -1,0 +1,222 @@
+"""Vega's network party: what it takes over, what that does to the insurance pool, how it sells, who shares a loss."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+from delever.engine.commands import Kind
+
+from .desk import HOUSE, Desk, Grid, Number, decimal_step, exact
+from .examples import Situation, example
+from .rules import PPM, ppm
+from .vega import MARKET, TRADER, model, take_over, vega, whole
+
+# A tenth of the value: whoever has no money behind a position is closed out.
+RISK = model("1/10", "1/10", 0)
+KEEPING = {"margin.schedule": RISK, "insurance.disposal_share_ppm": 0}
+PRICE = 1_000
+
+
+def _desk(
+    changes: dict[str, Any], sizes: list[Number], prices: list[Number], names: list[str], *amounts: Number
+) -> Desk:
+    """Return a desk on whose grid sizes and prices lie, with atoms in which amounts are whole."""
+    grid = Grid(MARKET, decimal_step(*prices), decimal_step(*sizes))
+    atom = min(grid.tick * grid.lot, decimal_step(*amounts))
+    return Desk(vega(changes, whole(*sizes)), [grid], [prices[0]], names, atom=atom)
+
+
+@example("socialised_loss", "Vega", needs="winners due collected", answers="paid")
+def share_a_loss(case: Situation) -> dict[str, Any]:
+    """Winners gain what they are due by one tick of the mark; the loser has only what is collected."""
+    names, due = [str(name) for name in case.winners], [exact(amount) for amount in case.due]
+    unit = decimal_step(*due, case.collected)
+    lots = [int(amount / unit) for amount in due]
+    grid = Grid(MARKET, Fraction(1), Fraction(1))
+    rules = vega(KEEPING, sum(lots))
+    desk = Desk(rules, [grid], [PRICE], [*names, TRADER], atom=1)
+    for name, size in zip(names, lots, strict=True):
+        desk.deposit(name, PRICE * size)
+        desk.open(name, MARKET, size, PRICE)
+    desk.open(TRADER, MARKET, -sum(lots), PRICE)
+    desk.pocket(TRADER, MARKET, exact(case.collected) / unit)
+    desk.lend(TRADER, -desk.balance(TRADER))
+    before = [_wealth(desk, name) for name in names]
+    desk.step(**{MARKET: PRICE + 1})
+    return {"paid": [(_wealth(desk, name) - was) * unit for name, was in zip(names, before, strict=True)]}
+
+
+def _wealth(desk: Desk, name: str) -> Fraction:
+    """Return what an account has in its margin account, with unrealised profit, and in its general account."""
+    return desk.equity(name, MARKET) + desk.balance(name)
+
+
+@example("insurance_flow", "Vega", needs="deposit pool0", answers="pool_after")
+def seize_margin(case: Situation) -> dict[str, Any]:
+    """A party is closed out at the mark at which it entered: all its margin goes to the pool."""
+    size = max(Fraction(1), exact(case.deposit) * 20 / PRICE)
+    desk = _desk(KEEPING, [size], [PRICE], [TRADER], case.deposit, case.pool0)
+    desk.fund(case.pool0)
+    take_over(desk, TRADER, size, PRICE, case.deposit)
+    return {"pool_after": desk.fund_balance()}
+
+
+@example("insurance_flow", "Vega", needs="deposit liq_px size fee", answers="fee pool_after")
+def sell_for_a_fee(case: Situation) -> dict[str, Any]:
+    """The network takes a position over at a price, and sells it there for a fee that it pays out of its pool."""
+    changes = {
+        # So large a part of the value that the deposit does not keep the position.
+        "margin.schedule": model(1, 1, 0),
+        "charges.liquidation_ppm": ppm(case.fee),
+        "insurance.contribution": {"trading_fee_ppm": 0, "liquidation_fee_ppm": 0},
+        **sales(share=1, every_lots=0, book_share=1),
+    }
+    pool = exact(case.get("pool0", 0))
+    desk = _desk(changes, [case.size], [case.liq_px], [TRADER], case.deposit, pool)
+    desk.fund(pool)
+    take_over(desk, TRADER, case.size, case.liq_px, case.deposit)
+    before = desk.fund_balance()
+    _offer(desk, case.size, case.liq_px)
+    desk.step()
+    assert desk.position("fund", MARKET) == 0
+    return {"fee": before - desk.fund_balance(), "pool_after": desk.fund_balance()}
+
+
+def sales(*, share: Number, every_lots: int, book_share: Number, range_ppm: int = 500_000) -> dict[str, Any]:
+    """Return the changes with which the network sells a share every second, whole from so many lots down."""
+    sale = {"whole_lots": every_lots, "book_share_ppm": ppm(book_share), "around": "mid"}
+    return {
+        "insurance.disposal_share_ppm": ppm(share),
+        "insurance.disposal_interval_s": 1,
+        "insurance.disposal_range_ppm": range_ppm,
+        "insurance.sale": sale,
+    }
+
+
+def _offer(desk: Desk, size: Number, price: Number) -> None:
+    """Let the house bid for what the network is long, or offer what it is short, at a price."""
+    side = 1 if exact(size) > 0 else -1
+    desk.command(HOUSE, Kind.LIMIT, symbol=MARKET, side=side, lots=abs(desk.lots(MARKET, size)),
+                 price_ticks=desk.ticks(MARKET, price))  # fmt: skip
+
+
+@example("insurance_flow", "Vega", needs="pool0", answers="after_second_takeover after_mark_60")
+def pool_of_two_takeovers(case: Situation) -> dict[str, Any]:
+    """Scenario 0012-POSR-016: a party loses 100 with one long from 200, and 20 of 40 with two shorts from 100."""
+    desk = _desk(KEEPING, [1], [200], [TRADER], case.pool0)
+    desk.fund(case.pool0)
+    for size, entry, margin, mark in ((1, 200, 100, 100), (-2, 100, 20, 120)):
+        desk.marks({MARKET: entry})
+        desk.open(TRADER, MARKET, size, entry)
+        desk.pocket(TRADER, MARKET, margin)
+        desk.lend(TRADER, -desk.balance(TRADER))
+        desk.step(**{MARKET: mark})
+        assert desk.position(TRADER, MARKET) == 0
+    second = _pool(desk)
+    desk.step(**{MARKET: 60})
+    return {"after_second_takeover": second, "after_mark_60": _pool(desk)}
+
+
+def _pool(desk: Desk) -> Fraction:
+    """Return the pool as the venue counts it: the network's profit is settled at every mark."""
+    return desk.fund_balance() + _unrealised(desk)
+
+
+def _unrealised(desk: Desk) -> Fraction:
+    mark = desk.price(MARKET, int(desk.index[0]))
+    return desk.position("fund", MARKET) * mark - desk.cost("fund", MARKET)
+
+
+@example("insurance_flow", "Vega", needs="steps", answers="position realised unrealised")
+def profit_of_takeovers(case: Situation) -> dict[str, Any]:
+    """The network takes positions over at marks, those with a size; [mark, size] each."""
+    prices, sizes = [mark for mark, _ in case.steps], [size for _, size in case.steps if exact(size)]
+    desk = _desk(KEEPING, sizes, prices, [TRADER])
+    for mark, size in case.steps:
+        if exact(size):
+            take_over(desk, TRADER, size, mark, 0)
+        else:
+            desk.step(**{MARKET: mark})
+    return {
+        "position": desk.position("fund", MARKET),
+        "realised": desk.fund_balance(),
+        "unrealised": _unrealised(desk),
+    }
+
+
+@example(
+    "insurance_flow",
+    "Vega",
+    needs="p1 p2 mark",
+    answers="position avg_entry " + " ".join(f"unrealised_at_{price}" for price in range(1, 1_001)),
+)
+def profit_of_two_longs(case: Situation) -> dict[str, Any]:
+    """The network takes over a long at one price and a long at another; its profit there and at a mark."""
+    desk = _desk(KEEPING, [1], [case.p1, case.p2, case.mark], [TRADER])
+    for price in (case.p1, case.p2):
+        take_over(desk, TRADER, 1, price, 0)
+    size = desk.position("fund", MARKET)
+    answers = {"position": size, "avg_entry": desk.cost("fund", MARKET) / size}
+    answers[f"unrealised_at_{case.p2:g}"] = _unrealised(desk)
+    desk.step(**{MARKET: case.mark})
+    return {**answers, f"unrealised_at_{case.mark:g}": _unrealised(desk)}
+
+
+@example("insurance_flow", "Vega", needs="size entry exit", answers="network_realised")
+def profit_of_a_sale(case: Situation) -> dict[str, Any]:
+    """The network takes a position over, waits for somebody to trade with, and sells it whole."""
+    changes = {"margin.schedule": RISK, **sales(share=1, every_lots=0, book_share=1)}
+    desk = _desk(changes, [case.size], [case.entry, case.exit], [TRADER])
+    take_over(desk, TRADER, case.size, case.entry, 0)
+    desk.step()
+    assert desk.position("fund", MARKET) == exact(case.size), "without another side of the book it waits"
+    before = desk.fund_balance()
+    desk.marks({MARKET: case.exit})
+    _offer(desk, case.size, case.exit)
+    desk.step()
+    assert desk.position("fund", MARKET) == 0
+    return {"network_realised": desk.fund_balance() - before}
+
+
+@example("partial_liq", "Vega", needs="pos frac full maxfrac book steps", answers="sizes")
+def sell_step_by_step(case: Situation) -> dict[str, Any]:
+    """What the network sells in each step to a book that is filled up again."""
+    desk = _seller(case, case.book)
+    sizes = []
+    for _ in range(case.steps):
+        _offer(desk, _signed(case, case.book), PRICE)
+        sizes.append(_sold(desk))
+        desk.command(HOUSE, Kind.CANCEL_ALL)
+    return {"sizes": sizes}
+
+
+@example("partial_liq", "Vega", needs="pos full in_range maxfrac", answers="first second third")
+def sell_within_a_range(case: Situation) -> dict[str, Any]:
+    """What the network sells to a book of which only the lots within the range count, and which is not filled up."""
+    reach = ppm(case.get("range", "1/10"))
+    desk = _seller(case, 10 * exact(case.in_range), reach)
+    _offer(desk, _signed(case, case.in_range), PRICE)
+    beyond = 1 - 2 * Fraction(reach, PPM) * (1 if exact(case.pos) > 0 else -1)
+    _offer(desk, _signed(case, 9 * exact(case.in_range)), round(PRICE * beyond))
+    return {name: _sold(desk) for name in ("first", "second", "third")}
+
+
+def _signed(case: Situation, size: Number) -> Fraction:
+    return abs(exact(size)) * (1 if exact(case.pos) > 0 else -1)
+
+
+def _seller(case: Situation, book: Number, range_ppm: int = 500_000) -> Desk:
+    """Return a desk whose network has taken over a position and has not yet sold any of it."""
+    share, full = case.get("frac", 1), int(exact(case.full) / decimal_step(case.pos, book))
+    changes = sales(share=share, every_lots=full, book_share=case.maxfrac, range_ppm=range_ppm)
+    desk = _desk({"margin.schedule": RISK, **changes}, [case.pos, book], [PRICE], [TRADER])
+    take_over(desk, TRADER, case.pos, PRICE, 0)
+    return desk
+
+
+def _sold(desk: Desk) -> Fraction:
+    """Return what the network sells, or buys back, in a step."""
+    before = desk.position("fund", MARKET)
+    desk.step()
+    return abs(before - desk.position("fund", MARKET))
