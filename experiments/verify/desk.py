@@ -167,7 +167,7 @@ class Desk:
         market = self.market(symbol) if symbol is not None else 0
         return batch(1, account=self.names[name], kind=int(kind), market=market, **fields)
 
-    def limit(self, name: str, symbol: str, size: Number, price: Number, **fields: Any) -> np.ndarray:
+    def order(self, name: str, symbol: str, size: Number, price: Number, **fields: Any) -> np.ndarray:
         """Return a batch of one LIMIT order for a signed size at a price, for `step_with`."""
         lots = self.lots(symbol, size)
         side, ticks = 1 if lots > 0 else -1, self.ticks(symbol, price)

@@ -207,7 +207,6 @@ def _rate_and_mark(margin: Fraction, index: Fraction, mark: Number | None) -> tu
 @example("margin", "Vega", needs="size px indicative rf", answers="margin")
 def margin_in_auction(case: Situation) -> dict[str, Any]:
     """The least money with which an order enters an auction that would uncross at a price now."""
-    side = 1 if exact(case.size) > 0 else -1
     prices = [case.px, case.indicative]
     grid = Grid(MARKET, decimal_step(*prices), decimal_step(case.size))
     schedule = model(case.rf, case.rf, case.get("slip", 0))
@@ -215,17 +214,14 @@ def margin_in_auction(case: Situation) -> dict[str, Any]:
     desk = Desk(rules, [grid], [case.px], [TRADER, OTHER], atom=FINE * grid.tick * grid.lot)
     desk.lend(OTHER, RICH * exact(case.indicative))
     desk.venue.begin_auction(0, IN_HALT)
-    lots = abs(desk.lots(MARKET, case.size))
     for name, direction in ((OTHER, 1), (HOUSE, -1)):
-        desk.command(name, Kind.LIMIT, symbol=MARKET, side=direction, lots=lots,
-                     price_ticks=desk.ticks(MARKET, case.indicative))  # fmt: skip
+        desk.limit(name, MARKET, direction, abs(exact(case.size)), case.indicative)
     before = desk.venue.snapshot()
 
     def enters(atoms: int) -> bool:
         desk.venue.restore(before)
         desk.deposit(TRADER, desk.money(atoms))
-        order = desk.row(TRADER, Kind.LIMIT, symbol=MARKET, side=side, lots=lots,
-                         price_ticks=desk.ticks(MARKET, case.px))  # fmt: skip
+        order = desk.order(TRADER, MARKET, case.size, case.px)
         return desk.venue.execute(order).tolist() == [Result.OK]
 
     most = 2 * desk.atoms(abs(exact(case.size)) * max(exact(price) for price in prices))

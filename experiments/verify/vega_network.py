@@ -97,8 +97,7 @@ def sales(*, share: Number, every_lots: int, book_share: Number, range_ppm: int 
 def _offer(desk: Desk, size: Number, price: Number) -> None:
     """Let the house bid for what the network is long, or offer what it is short, at a price."""
     side = 1 if exact(size) > 0 else -1
-    desk.command(HOUSE, Kind.LIMIT, symbol=MARKET, side=side, lots=abs(desk.lots(MARKET, size)),
-                 price_ticks=desk.ticks(MARKET, price))  # fmt: skip
+    desk.limit(HOUSE, MARKET, side, abs(exact(size)), price)
 
 
 @example("insurance_flow", "Vega", needs="pool0", answers="after_second_takeover after_mark_60")

@@ -80,11 +80,11 @@ def _mark(case: Situation, parts: list[str], composite: dict[str, Any]) -> Fract
         now = [(price, size) for price, size, age in trades if age * window == window - step]
         orders = []
         for price, size in now:
-            orders.append(desk.limit(HOUSE, MARKET, -exact(size), price))
-            orders.append(desk.limit(TRADER, MARKET, size, price, flags=FLAG_IOC))
+            orders.append(desk.order(HOUSE, MARKET, -exact(size), price))
+            orders.append(desk.order(TRADER, MARKET, size, price, flags=FLAG_IOC))
         if book and step == window:
             for size, price in ((LOTS_FINE * lot, book[0] - tick), (-LOTS_FINE * lot, book[0] + tick)):
-                orders.append(desk.limit(HOUSE, MARKET, size, price))
+                orders.append(desk.order(HOUSE, MARKET, size, price))
         report = desk.step_with(orders, index)
         assert not report.results.any(), "all orders are accepted"
     return desk.price(MARKET, int(desk.venue.tables.markets[0, M_MARK_TICKS]))
@@ -104,7 +104,7 @@ def monitored_price(case: Situation) -> dict[str, Any]:
     desk.step()
     side = 1 if exact(case.bid) >= exact(case.ref) else -1
     report = desk.step_with(
-        [desk.limit(HOUSE, MARKET, -side, case.bid), desk.limit(TRADER, MARKET, side, case.bid)], desk.index
+        [desk.order(HOUSE, MARKET, -side, case.bid), desk.order(TRADER, MARKET, side, case.bid)], desk.index
     )
     assert not report.results.any()
     return {"auction_triggered": bool(desk.venue.tables.markets[0, M_AUCTION] == IN_HALT)}
