@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from itertools import pairwise
 from typing import Annotated, Literal, TypeAlias
 
@@ -97,6 +98,23 @@ class Bracketed(Rule):
             return tier.deduction_atoms
         rise = tier.maintenance_ppm - before.maintenance_ppm
         return before.deduction_atoms + tier.floor_quote * ATOMS_PER_QUOTE * rise // PPM
+
+    @classmethod
+    def by_leverage(cls, *brackets: tuple[int, int]) -> Bracketed:
+        """Return brackets from (floor in quote units, largest leverage): maintenance is half of initial margin.
+
+        Deductions are those of the exact rates, rates are rounded up to ppm (R-A27). Source: Hyperliquid, margin tiers.
+        """
+        tiers: list[PublishedTier] = []
+        exact = Fraction(0)
+        for i, (floor, leverage) in enumerate(brackets):
+            if i > 0:
+                exact += floor * ATOMS_PER_QUOTE * (Fraction(1, 2 * leverage) - Fraction(1, 2 * brackets[i - 1][1]))
+            initial, maintenance = -(-PPM // leverage), -(-PPM // (2 * leverage))
+            tier = PublishedTier(floor_quote=floor, initial_ppm=initial, maintenance_ppm=maintenance, deduction_atoms=0)
+            joined = cls.joined_atoms(tiers[-1] if tiers else None, tier)
+            tiers.append(tier.model_copy(update={"deduction_atoms": min(int(exact), joined)}))
+        return cls(tiers=tuple(tiers))
 
     def jumps(self) -> bool:
         """Say whether the requirement jumps anywhere, because a deduction is below the one that joins."""

@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from delever.engine.margin import initial_atoms
+from delever.engine.rules.schedules import Bracketed
 from delever.engine.rules.venues.hyperliquid import tiers_by_leverage
 from delever.engine.schedules import measured_tier
 from delever.engine.standings import standings
@@ -18,7 +19,7 @@ from delever.engine.tables import (
     TIER_MAINTENANCE_PPM,
 )
 
-from .desk import HOUSE, Desk, Grid, Number, exact, fine_atom, fine_coin_atom, fine_grid
+from .desk import HOUSE, Desk, Grid, Number, exact, fine_coin_atom, fine_grid
 from .examples import Situation, Unsupported, example
 from .rules import PPM, flat, ppm, under
 
@@ -54,8 +55,10 @@ def maintenance_amounts(case: Situation) -> dict[str, Any]:
 @example("margin", "Hyperliquid", needs="floors max_leverage", answers="maintenance_deduction")
 def deductions_by_leverage(case: Situation) -> dict[str, Any]:
     """A table by largest leverage: maintenance is half of initial margin."""
-    rates = [1 / (2 * exact(leverage)) for leverage in case.max_leverage]
-    return {"maintenance_deduction": deductions(bracket_desk("hyperliquid", case.floors, rates))}
+    pairs = zip(case.floors, case.max_leverage, strict=True)
+    schedule = Bracketed.by_leverage(*((int(floor), int(leverage)) for floor, leverage in pairs))
+    changes = {"margin.schedule": schedule.model_dump(), "margin.markets": {}}
+    return {"maintenance_deduction": deductions(_one_lot("hyperliquid", changes, 0))}
 
 
 @example("margin", "Binance", needs="floor r1 r0 prev", answers="maintenance_amount maintenance_amount_btc")
@@ -196,7 +199,7 @@ def profit_and_margin(case: Situation) -> dict[str, Any]:
     value = max(20 * need, 4 * abs(exact(case.upnl)), abs(equity), Fraction(1))
     changes = {"margin.schedule": flat(1, need / value), "margin.markets": {}, "margin.call_ppm": 0}
     grid = fine_grid(MARKET, value, 1)
-    desk = Desk(under("binance-usdm", changes), [grid], [value], [TRADER], atom=fine_atom(grid))
+    desk = Desk(under("binance-usdm", changes), [grid], [value], [TRADER], atom=grid.lot * grid.tick / 2**20)
     desk.lend(HOUSE, 10 * value)
     desk.open(TRADER, MARKET, 1, value - exact(case.upnl))
     desk.lend(TRADER, case.wb)

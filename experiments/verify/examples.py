@@ -65,12 +65,18 @@ def example(kind: str, *venues: str, needs: str, answers: str) -> Callable[[Play
     return mark
 
 
+BEYOND = {"span_scenario": "portfolio margin by scenarios (options) is not part of the engine"}
+"""Kinds of example about something that the engine does not have."""
+
+
 def find(case: Case, known: list[Example]) -> Example:
     """Return the example that fits a case and needs most of what it gives; raises Unsupported if there is none."""
     fitting = [candidate for candidate in known if candidate.fits(case)]
     if fitting:
         return max(fitting, key=lambda candidate: (len(candidate.needs), bool(candidate.venues)))
     same_kind = [candidate for candidate in known if candidate.kind == case.kind]
+    if case.kind in BEYOND:
+        raise Unsupported(BEYOND[case.kind])
     if not same_kind:
         raise Unsupported(f"examples of kind {case.kind!r} are not played")
     given, asked = ", ".join(sorted(case.inputs)), ", ".join(sorted(case.expected))
