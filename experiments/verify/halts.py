@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from delever.engine.rules.halts import DailyLimits, DynamicBreaker, Halts, LimitUpDown
+from delever.engine.rules.presets import PRESETS
 from delever.engine.tables import M_BAND_HIGH, M_BAND_LOW, M_HALT, M_LAST_TICKS, TRADING
 
 from .desk import HOUSE, Desk, Grid, Number, exact
@@ -17,14 +18,12 @@ MARKET, TRADER = "X", "trader"
 TICKS = 10_000  # of a reference price
 PARTS = 1_000  # of a reference price, by which it is walked
 
-CME_HALTS = Halts(collar_ppm=0, daily=DailyLimits(hard_ppm=70_000), breaker=DynamicBreaker())
-"""CME equity index futures: the rules' own numbers are those of its FAQ, and the overnight limit is 7 %."""
 
-
-def halting_desk(halts: Halts, reference: Number, dt_s: int = 1) -> Desk:
+def halting_desk(halts: Halts, reference: Number, dt_s: int = 1, preset: str = "textbook") -> Desk:
     """Return a venue with these halts, open at a reference price that is also its last trade."""
     tick = exact(reference) / TICKS
-    rules = under("textbook", {"halts": halts.model_dump(), "margin.call_ppm": 0, "liquidation.act": False})
+    rules = under(preset, {"halts": halts.model_dump(), "margin.call_ppm": 0, "liquidation.act": False,
+                           "insurance.default_fund": None})  # fmt: skip
     desk = Desk(rules, [Grid(MARKET, tick, Fraction(1))], [reference], [TRADER], atom=tick, dt_s=dt_s)
     desk.deposit(TRADER, 10**6 * exact(reference))
     desk.trade(TRADER, HOUSE, MARKET, 1, TICKS)
@@ -106,48 +105,50 @@ def wider_at_open_and_close(case: Situation) -> dict[str, Any]:
     answers="levels_down overnight_limit dynamic_width dynamic_window_s pause_s",
 )
 def limits_of_index_futures(case: Situation) -> dict[str, Any]:
-    """Where a falling price halts, where nothing trades overnight, and how fast a move pauses for how long."""
-    only_levels = Halts(collar_ppm=0, daily=DailyLimits())
-    assert CME_HALTS.daily is not None and CME_HALTS.breaker is not None
-    overnight = Halts(collar_ppm=0, daily=DailyLimits(levels=(), hard_ppm=CME_HALTS.daily.hard_ppm))
-    fast = Halts(collar_ppm=0, breaker=CME_HALTS.breaker)
-    lowest, _ = band_share(_one_more_step(halting_desk(overnight, case.ref)))
-    moved = halting_desk(fast, case.ref)
-    width = first_halt(lambda: halting_desk(fast, case.ref), -1)
+    """Where a falling price halts, where nothing trades overnight, and how fast a move pauses for how long.
+
+    While the stock exchange is closed the first of the day's levels is a hard limit.
+    """
+    rules = PRESETS["ccp-futures"].halts
+    assert rules.daily is not None and rules.breaker is not None
+    by_day = Halts(collar_ppm=0, daily=rules.daily)
+    at_night = Halts(collar_ppm=0, daily=DailyLimits(levels=(), hard_ppm=rules.daily.levels[0].fall_ppm))
+    fast = Halts(collar_ppm=0, breaker=rules.breaker)
+
+    def desk_of(halts: Halts, dt_s: int = 1) -> Desk:
+        return halting_desk(halts, case.ref, dt_s, "ccp-futures")
+
+    night = desk_of(at_night)
+    night.step()
+    lowest, _ = band_share(night)
+    width = first_halt(lambda: desk_of(fast), -1)
+    moved = desk_of(fast)
     trade_at(moved, PARTS - int(width * PARTS))
     return {
-        "levels_down": _levels(only_levels, case.ref),
+        "levels_down": _levels(desk_of(by_day, 300), len(rules.daily.levels)),
         "overnight_limit": 1 - lowest / exact(case.ref),
         "dynamic_width": width,
-        "dynamic_window_s": _window_s(fast, case.ref, width),
+        "dynamic_window_s": _window_s(desk_of(fast, 60), width),
         "pause_s": halted_for_s(moved),
     }
 
 
-def _one_more_step(desk: Desk) -> Desk:
-    desk.step()
-    return desk
-
-
-def _levels(halts: Halts, reference: Number) -> list[Fraction]:
-    """Return the declines at which a price that falls and falls is halted."""
-    assert halts.daily is not None
-    desk = halting_desk(halts, reference, dt_s=300)
-    found = []
+def _levels(desk: Desk, count: int) -> list[Fraction]:
+    """Return the first `count` declines at which a price that falls and falls is halted."""
+    found: list[Fraction] = []
     for fall in range(1, PARTS // 2):
         trade_at(desk, PARTS - fall)
         if is_halted(desk):
             found.append(Fraction(fall, PARTS))
-            if len(found) == len(halts.daily.levels):
+            if len(found) == count:
                 break
             halted_for_s(desk)
     return found
 
 
-def _window_s(halts: Halts, reference: Number, width: Fraction) -> int:
-    """Return for how long a price counts from which the breaker measures a move."""
+def _window_s(desk: Desk, width: Fraction) -> int:
+    """Return for how long a price counts from which the breaker measures a move; the last trade was the reference."""
     fall = int(width * PARTS)
-    desk = halting_desk(halts, reference, dt_s=60)  # the reference trades in the first step
     seconds = 0
     while True:
         trade_at(desk, PARTS - fall // 2)

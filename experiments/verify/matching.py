@@ -15,14 +15,15 @@ FINE = 10**5  # parts of a lot in which a proportion is read before it is rounde
 ORDERS = range(2, 10)
 
 
-def fills(orders: Sequence[Number], arriving: Number, allocation: dict[str, Any], lot: Number = 1) -> list[Fraction]:
+def fills(
+    orders: Sequence[Number], arriving: Number, allocation: dict[str, Any], lot: Number = 1, preset: str = "textbook"
+) -> list[Fraction]:
     """Return what each of the resting orders, oldest first, gets of an order that arrives."""
     names = [f"order {row}" for row in range(len(orders))]
     most = round((sum(map(exact, orders)) + exact(arriving)) / exact(lot))
-    changes = {"matching.allocation": allocation, "contract.lots_max": 2 * most, "margin.call_ppm": 0}
-    desk = Desk(
-        under("textbook", changes), [Grid(MARKET, Fraction(1), exact(lot), 2 * PRICE)], [PRICE], names, atom=lot
-    )
+    changes = {"matching.allocation": allocation, "contract.lots_max": 2 * most, "margin.call_ppm": 0,
+               "insurance.default_fund": None}  # fmt: skip
+    desk = Desk(under(preset, changes), [Grid(MARKET, Fraction(1), exact(lot), 2 * PRICE)], [PRICE], names, atom=lot)
     for name, size in zip(names, orders, strict=True):
         desk.deposit(name, PRICE * exact(size))
         _send(desk, name, 1, size)
@@ -35,6 +36,7 @@ def _send(desk: Desk, name: str, side: int, size: Number) -> None:
 
 
 PRO_RATA = {"kind": "pro_rata"}
+CME = "ccp-futures"
 TOP = {"kind": "top_pro_rata", "top": {"minimum_lots": 1}}
 
 
@@ -47,7 +49,7 @@ def in_proportion(case: Situation) -> dict[str, Any]:
 @example("prorata_matching", "CME", needs="orders aggr", answers="fills")
 def first_order_has_priority(case: Situation) -> dict[str, Any]:
     """The first order bettered the market, the others share in proportion, at least two lots each."""
-    return {"fills": fills(case.orders, case.aggr, TOP)}
+    return {"fills": fills(case.orders, case.aggr, TOP, preset=CME)}
 
 
 @example("prorata_matching", needs="orders aggr lot", answers="fills")
@@ -57,16 +59,17 @@ def in_board_lots(case: Situation) -> dict[str, Any]:
     return {"fills": fills(case.orders, case.aggr, shares)}
 
 
-@example("prorata_matching", needs="o tot aggr", answers="alloc")
+@example("prorata_matching", "CME", needs="o tot aggr", answers="alloc")
 def one_of_a_level(case: Situation) -> dict[str, Any]:
     """One order of a level of which the total is known; the rest is older, so that what rounding leaves goes there."""
     rest = exact(case.tot) - exact(case.o)
     orders = [rest, case.o] if rest > 0 else [case.o]
-    return {"alloc": fills(orders, case.aggr, PRO_RATA)[-1]}
+    return {"alloc": fills(orders, case.aggr, PRO_RATA, preset=CME)[-1]}
 
 
 @example(
     "prorata_matching",
+    "CME",
     needs="aggr top level_total orders",
     answers=" ".join(
         ["order1_top", *(f"first_pass_order{n}_raw order{n}_first order{n}_second order{n}_total" for n in ORDERS)]
@@ -83,9 +86,11 @@ def passes_of_a_level(case: Situation) -> dict[str, Any]:
     answers: dict[str, Any] = {}
     for number in known:
         others = [*([rest] if rest > 0 else []), *(size for name, size in known.items() if name != number)]
-        first = fills([case.top, *others, known[number]], case.aggr, TOP)[-1]
-        fine = fills([case.top, *others, known[number]], case.aggr, {**TOP, "minimum_lots": 1}, Fraction(1, FINE))[-1]
-        in_order = fills([case.top, *known.values(), *([rest] if rest > 0 else [])], case.aggr, TOP)
+        first = fills([case.top, *others, known[number]], case.aggr, TOP, preset=CME)[-1]
+        fine = fills([case.top, *others, known[number]], case.aggr, {**TOP, "minimum_lots": 1}, Fraction(1, FINE), CME)[
+            -1
+        ]
+        in_order = fills([case.top, *known.values(), *([rest] if rest > 0 else [])], case.aggr, TOP, preset=CME)
         total = in_order[1 + list(known).index(number)]
         answers["order1_top"] = in_order[0]
         answers[f"first_pass_order{number}_raw"] = fine

@@ -1,6 +1,6 @@
 """Listed futures behind a central counterparty (CCP): no single venue, but the rules such houses have in common.
 
-Price limits are those of CME Group's equity index futures, the margin rate is that of its Bitcoin futures, the waterfall
+Price limits are those of CME Group's equity index futures, the margin rate that of its Bitcoin futures, the waterfall
 is the usual one: defaulter's margin, defaulter's contribution, the house's own capital, the members' contributions,
 assessments, and gains haircut as a last tool. Members are the venue's backstop accounts.
 """
