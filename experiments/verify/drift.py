@@ -125,7 +125,9 @@ def ramp_with_orders(case: Situation) -> dict[str, Any]:
 def fee_of_the_fund(case: Situation) -> dict[str, Any]:
     """The fund's part of what the margin rate leaves after the liquidator's and what is short."""
     fee = {"highest_ppm": ppm(case.cap), "rest_ppm": ppm(case.get("share", "0.95"))}
-    desk = short_of(case.sh, exact(case.base), exact(case.price), case.mr, covering(keepers(case.lf, fee)))
+    # A user who is short of nothing is liquidated only where that is enough.
+    changes = {**covering(keepers(case.lf, fee)), "liquidation.trigger": "below" if exact(case.sh) else "at_or_below"}
+    desk = short_of(case.sh, exact(case.base), exact(case.price), case.mr, changes)
     liquidate(desk)
     return {"if_fee": rate_paid(desk, Code.LIQUIDATION_FEE)}
 

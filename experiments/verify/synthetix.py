@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from typing import Any
 
 from delever.engine.margin import initial_atoms, unrealised_atoms
 
-from .desk import LOTS_FINE, VALUE_MAX_ATOMS, Desk, Grid, decimal_step, exact, lots_max
+from .desk import LOTS_FINE, VALUE_MAX_ATOMS, Desk, Grid, Number, decimal_step, exact, lots_max
 from .examples import Situation, example
 from .rules import PPM, flat, ppm, under
 
 TRADER, KEEPER, MARKET = "trader", "keeper", "X"
 RICH_ATOMS = 2**51
-TICKS_MAX = 2**17
 
 
 def _bare(changes: dict[str, Any]) -> Any:
@@ -54,7 +54,7 @@ def available_margin(case: Situation) -> dict[str, Any]:
     grids, entries = [], []
     for (symbol, size, index, scale), now in zip(case.mk, case.px, strict=True):
         entry = exact(index) * (1 + exact(size) / 2 / exact(scale))
-        grids.append(Grid(symbol, _tick(entry, index, now), abs(exact(size)) / LOTS_FINE, 4 * TICKS_MAX))
+        grids.append(_grid(symbol, size, entry, index, now))
         entries.append(entry)
     # as fine as the limits allow, so that every lot and tick is a whole number of atoms
     most = 2 * lots_max(LOTS_FINE) * sum(grid.lot * grid.tick * grid.price_max_ticks for grid in grids)
@@ -72,14 +72,12 @@ def available_margin(case: Situation) -> dict[str, Any]:
     return {"pnl": pnl, "available_margin": desk.equity(TRADER)}
 
 
-def _tick(*prices: Any) -> Fraction:
-    """Return the finest power of ten of which prices are not too many ticks."""
-    tick = Fraction(1)
-    while max(exact(price) for price in prices) / tick > TICKS_MAX:
-        tick *= 10
-    while max(exact(price) for price in prices) / (tick / 10) <= TICKS_MAX and tick > decimal_step(*prices):
-        tick /= 10
-    return tick
+def _grid(symbol: str, size: Number, *prices: Number) -> Grid:
+    """Return the coarsest grid on which all prices lie."""
+    exactly = [exact(price) for price in prices]
+    scale = math.lcm(*(price.denominator for price in exactly))
+    tick = Fraction(math.gcd(*(int(price * scale) for price in exactly)), scale)
+    return Grid(symbol, tick, abs(exact(size)) / LOTS_FINE, min(2**20, 4 * int(max(exactly) / tick)))
 
 
 # When somebody looks, in seconds, and at which of the positions in their order: the times of the source's test.

@@ -126,8 +126,8 @@ def margin_of_riskiest_sides(case: Situation) -> dict[str, Any]:
 def levels(case: Situation) -> dict[str, Any]:
     """The levels at which a margin account is filled from the general account, up to where, and released."""
     need = exact(case.maintenance)
-    grid = Grid(MARKET, decimal_step(need), Fraction(1))
-    atom = Fraction(1) if need.denominator == 1 else FINE * grid.tick
+    grid = Grid(MARKET, need, Fraction(1), price_max_ticks=4)
+    atom = Fraction(1) if need.denominator == 1 else FINE * decimal_step(need)
     search, initial, release = (ppm(factor) for factor in case.scal)
     pockets = {"kind": "search", "search_ppm": search, "initial_ppm": initial, "release_ppm": release}
     rules = vega({"margin.schedule": model(1, 1, 0), "margin.pockets": pockets})
