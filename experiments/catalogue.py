@@ -10,9 +10,10 @@ from cyclopts import App, Parameter
 rules_app = App(name="rules", help="List, show, compare and check rule sets.", help_format="markdown")
 scenarios_app = App(name="scenarios", help="List, show and check scenarios.", help_format="markdown")
 
-SIZES = {"full": "whole position", "target": "just enough", "share": "a share at a time"}
-LEFTOVERS = {"retry": "tried again", "fund": "taken by the fund", "backstop": "taken by a backstop"}
-TRIGGERS = {"none": "none", "fund_empty": "when the fund cannot", "equity_below_zero": "when equity is below zero"}
+SIZES = {"full": "whole", "target": "target", "share": "share"}
+STAGES = {"book": "book", "takeover_only": "takeover", "keepers": "keepers"}
+LEFTOVERS = {"retry": "again", "fund": "fund", "backstop": "backstop"}
+TRIGGERS = {"none": "-", "fund_empty": "fund empty", "equity_below_zero": "equity < 0"}
 
 RulesSpec = Annotated[str, Parameter(help="Preset or TOML file, with changes after commas.")]
 AsToml = Annotated[
@@ -34,23 +35,27 @@ def list_rules() -> None:
 
     from delever.engine.rules.presets import PRESETS
 
-    table = Table(box=box.SIMPLE, header_style="bold", pad_edge=False)
+    table = Table(box=box.SIMPLE, header_style="bold", pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     table.add_column("name", no_wrap=True)
-    table.add_column("leverage", justify="right")
-    for column in ("liquidation", "what the book leaves", "deleveraging"):
+    for column in ("paid in", "closed", "by", "the rest", "ADL", "then"):
         table.add_column(column, overflow="fold")
     for name, rules in PRESETS.items():
-        tiers = [tier for group in (rules.margin.tiers, *rules.margin.markets.values()) for tier in group]
-        leverage = max(1_000_000 // tier.initial_ppm for tier in tiers)
+        closing, last = rules.liquidation, rules.socialisation.rule
         table.add_row(
             name,
-            f"{min(leverage, rules.margin.leverage_max or leverage)}x",
-            SIZES[rules.liquidation.size],
-            LEFTOVERS[rules.liquidation.leftover],
-            f"{TRIGGERS[rules.deleveraging.trigger]}, at the {rules.deleveraging.price.replace('_', ' ')} price",
+            rules.contract.currency,
+            closing.step.kind.replace("_", " ") if closing.step else SIZES[closing.size],
+            STAGES[closing.stage],
+            "-" if closing.stage == "keepers" else LEFTOVERS[closing.leftover],
+            TRIGGERS[rules.deleveraging.trigger],
+            "bad debt" if last == "none" else last.replace("_", " "),
         )
     Console().print(table)
-    print("delever rules show NAME explains one, with the source of every number.")
+    print(
+        "\nHow much is closed at once, by whom, who takes what the book leaves, when winners are\n"
+        "deleveraged, who bears what is left then.\n"
+        "delever rules show NAME explains one, with the source of every number."
+    )
 
 
 @rules_app.command(name="show")

@@ -22,10 +22,7 @@ from .paired import METHOD, Row
 from .paired import compare as compare_runs
 from .runner import Finished, Progress, Simulate, Task, run_all, task
 from .summary import in_quote
-from .words import MEASURES, count_of, letters, measure_words, written
-
-MANY = 6
-"""With more rule sets than this, a block of lines for each measure can no longer be read."""
+from .words import MANY, MEASURES, count_of, letters, measure_words, written
 
 MAIN = {
     "max_drawdown": "deepest fall",

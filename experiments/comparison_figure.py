@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .drawing import BLACK, CYCLE, heading, scale, sentence_figure, separators, sheet
-from .words import MEASURES, letters
+from .words import MANY, MEASURES, letters
 
 COMPARED = (
     "max_drawdown", "liquidations", "liquidated_notional", "forced_share", "insurance_fund_min", "adl_notional",
@@ -28,11 +28,16 @@ def comparison_figure(runs: pd.DataFrame) -> Figure:
         return sentence_figure(title, "All measures are 0 in every run.")
     columns = min(3, len(shown))
     lines = -(-len(shown) // columns)
-    figure, axes = sheet(lines, columns, title, height=1.2 + 3.4 * lines, join_x=False)
+    many = len(names) > MANY
+    height = 1.6 + (1.4 + 0.32 * len(names) if many else 3.4) * lines
+    figure, axes = sheet(lines, columns, title, height=height, join_x=False)
     for axis in axes.flat[len(shown) :]:
         axis.set_visible(False)
-    for axis, measure in zip(axes.flat, shown, strict=False):
-        _compare_one(axis, runs, measure, names)
+    for number, (axis, measure) in enumerate(zip(axes.flat, shown, strict=False)):
+        if many:
+            _compare_many(axis, runs, measure, names, named=number % columns == 0)
+        else:
+            _compare_one(axis, runs, measure, names)
     _note_seeds(figure, runs, [measure for measure in there if measure not in shown])
     return figure
 
@@ -64,11 +69,35 @@ def _compare_one(axis: Axes, runs: pd.DataFrame, measure: str, names: list[str])
     separators(axis)
 
 
+def _compare_many(axis: Axes, runs: pd.DataFrame, measure: str, names: list[str], *, named: bool) -> None:
+    """Draw one measure for more rule sets than columns can be told apart: a line of points each, names at the left."""
+    kind = MEASURES[measure].kind
+    divisor, word = (0.01, "%") if kind == "share" else scale(runs[measure])
+    for number, name in enumerate(names):
+        values = runs.loc[runs["rules"] == name, measure] / divisor
+        axis.axhline(number, color="#E4E4E4", linewidth=0.8, zorder=1)
+        axis.scatter(values, [number] * len(values), color=CYCLE[0], s=26, alpha=0.75, linewidth=0, zorder=2)
+        axis.vlines(values.median(), number - 0.32, number + 0.32, color=BLACK, linewidth=2.4, zorder=3)
+    axis.set_yticks(range(len(names)), names if named else [""] * len(names))
+    axis.set_ylim(len(names) - 0.4, -0.6)
+    if (runs[measure] >= 0).all():
+        axis.set_xlim(left=0)
+    heading(axis, textwrap.fill(MEASURES[measure].label, 34))
+    axis.set_xlabel({"share": "%", "quote": f"{word}quote", "count": f"{word}count".strip()}[kind])
+    axis.set_ylabel("")
+    axis.grid(visible=False, axis="y")
+    separators(axis, x=True)
+
+
 def _note_seeds(figure: Figure, runs: pd.DataFrame, zeros: list[str]) -> None:
     seeds = runs["seed"].nunique()
     names = list(dict.fromkeys(runs["rules"]))
-    note = "\n".join(f"{letter}: {name}" for letter, name in zip(letters(len(names)), names, strict=True))
-    note += f"\nA point is a run; a grey line joins the runs of one seed ({seeds} in all); the black bar is the median."
+    if len(names) > MANY:
+        note = f"A point is a run ({seeds} seeds); the black bar is the median."
+    else:
+        note = "\n".join(f"{letter}: {name}" for letter, name in zip(letters(len(names)), names, strict=True))
+        joins = f"a grey line joins the runs of one seed ({seeds} in all)"
+        note += f"\nA point is a run; {joins}; the black bar is the median."
     if zeros:
         note += f"\n0 in every run: {', '.join(MEASURES[measure].label for measure in zeros)}."
     figure.supxlabel(note, fontsize=12, color="#444444", x=0.01, ha="left", multialignment="left")

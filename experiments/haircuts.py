@@ -255,7 +255,7 @@ def measures(outcome: Outcome, accounts: AccountTable, budget: float) -> dict[st
         keys = np.arange(count, dtype=np.int64)
     share = np.divide(taken, profits, out=np.zeros_like(taken), where=profits > 0)
     top = np.lexsort((keys, -profits))[0]
-    parts = taken / taken.sum()
+    parts = taken / max(taken.sum(), np.finfo(float).tiny)  # all 0 where nobody has a weight
     return {
         "budget_usd": float(budget),
         "policy": outcome.policy,

@@ -6,6 +6,9 @@ import math
 import string
 from typing import NamedTuple
 
+MANY = 6
+"""More rule sets than this have a line each in tables and figures: letters and blocks can no longer be read."""
+
 LAYER_NAMES = {
     "own_margin": "the liquidated traders' own margin",
     "fund": "the insurance fund",
