@@ -30,6 +30,7 @@ from .metrics.losses import LAYERS
 from .words import LAYER_NAMES, LAYER_WORDS, short
 
 OWN = LAYERS[0]
+GAINS_SHOWN = 0.4
 COLOURS = dict(zip(LAYERS, (GREY, BLUE, GREEN, SKY, ORANGE, PURPLE, VERMILION), strict=True))
 
 
@@ -63,9 +64,9 @@ def print_bearers(losses: dict[str, dict[str, float]], console: Console) -> None
     layers = [layer for layer in next(iter(losses.values())) if any(row[layer] for row in losses.values())]
     table = Table(box=box.SIMPLE, pad_edge=False, title="Who bears the loss (mean over seeds, in quote)")
     table.title_justify = "left"
-    table.add_column("rules", overflow="fold")
+    table.add_column("rules", no_wrap=True)
     for layer in layers:
-        table.add_column("all losses" if layer == "total" else LAYER_WORDS[layer], justify="right")
+        table.add_column("all losses" if layer == "total" else LAYER_WORDS[layer], justify="right", no_wrap=True)
     for name, row in losses.items():
         table.add_row(name, *("0" if row[layer] == 0 else short(row[layer]) for layer in layers))
     console.print(table)
@@ -111,8 +112,15 @@ def _bars(axis: Axes, rows: np.ndarray, losses: pd.DataFrame, title: str) -> Non
         )  # fmt: skip
     axis.invert_yaxis()
     axis.axvline(0, color=BLACK, linewidth=0.8)
-    span = max(ends.max(initial=0.0) - starts.min(initial=0.0), 1e-9)
-    axis.set_xlim(starts.min(initial=0.0) - 0.02 * span, ends.max(initial=0.0) + 0.25 * span)
+    # Losses set the scale: a gain that would not fit beside them is cut and written out.
+    span = max(ends.max(initial=0.0), 1e-9)
+    left = max(starts.min(initial=0.0), -GAINS_SHOWN * span)
+    for row in np.flatnonzero(starts < left).tolist():
+        axis.annotate(
+            f"gained {short(-starts[row] * divisor)}", (left, row), xytext=(4, 0), textcoords="offset points",
+            va="center", fontsize=11.5,
+        )  # fmt: skip
+    axis.set_xlim(left - 0.02 * span, 1.3 * span)
     axis.set_xlabel(f"{word}quote, mean over seeds")
     axis.grid(visible=False, axis="y")
     heading(axis, title)
