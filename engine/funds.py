@@ -27,22 +27,25 @@ from .tables import (
     V_MARKET_FUNDS,
     V_MARKETS,
     V_POCKETS_AT,
+    V_SALE_PPM,
     Table,
     Tables,
 )
 from .units import PPM, ppm_down
 
-FUND_SWITCHES = [V_FEE_SHARE_PPM, V_LIQUIDATION_SHARE_PPM]
+FUND_SWITCHES = [V_FEE_SHARE_PPM, V_LIQUIDATION_SHARE_PPM, V_SALE_PPM]
 DEPOSIT = int(Code.DEPOSIT)
 CONTRIBUTION = int(Code.CONTRIBUTION)
 
 
 def fill_funds(t: Tables, rules: RuleSet, symbols: Sequence[str]) -> None:
-    """Copy the shares of fees, and say which markets have a fund of their own."""
+    """Copy the shares of fees and the fund's own fee, and say which markets have a fund of their own."""
     insurance = rules.insurance
     given = insurance.contribution
     t.venue[V_FEE_SHARE_PPM] = 0 if given is None else given.trading_fee_ppm
     t.venue[V_LIQUIDATION_SHARE_PPM] = PPM if given is None else given.liquidation_fee_ppm
+    pays = insurance.sale is not None and insurance.sale.fee == "taker"
+    t.venue[V_SALE_PPM] = rules.charges.taker_ppm if pays else 0
     own = insurance.market_funds
     if own is None:
         return

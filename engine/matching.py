@@ -11,6 +11,7 @@ from .kernel import kernel
 from .positions import charge_liquidation_fee, closable_lots, release_flat_pocket, settle_side
 from .surplus import due_atoms, settle_surplus
 from .tables import (
+    FUND,
     L_HEAD,
     M_BEST_ASK,
     M_BEST_BID,
@@ -32,9 +33,11 @@ from .tables import (
     O_PRICE_TICKS,
     O_SIDE,
     O_TAG,
+    V_ACCOUNTS,
     V_CAUSE,
     V_MAKER_PPM,
     V_NOTE_TRADES,
+    V_SALE_PPM,
     V_SELF_TRADE,
     V_STEP,
     V_TAGGED,
@@ -139,7 +142,10 @@ def settle_taker(
 ) -> None:
     """Settle the side of a fill that pays the taker fee or, forced, liquidation fee and surplus (R-M6, R-W7, R-W29)."""
     due = due_atoms(t, account, market, lots) if forced else 0
-    settle_side(t, account, market, lots, price, 0 if forced else t.venue[V_TAKER_PPM], forced, cause)
+    fee_ppm = t.venue[V_TAKER_PPM]
+    if forced:  # only the fund may have to pay for trading beside R-W7 (R-W35)
+        fee_ppm = t.venue[V_SALE_PPM] if account == t.venue[V_ACCOUNTS] + FUND else 0
+    settle_side(t, account, market, lots, price, fee_ppm, forced, cause)
     if forced:
         fee = charge_liquidation_fee(t, account, market, value, cause)
         proceeds = -worth_of(t, value if lots > 0 else -value) - fee

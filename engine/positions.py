@@ -81,7 +81,7 @@ def settle_value(
     assert closing >= 0 and opening >= 0 and closing <= abs(held)
     assert abs(after) <= 2 * venue[V_LOTS_MAX], "R-U4: a position is at most twice lots_max"
     closed_value = share_of_value(t, market, closing, abs(lots), price_ticks, value)
-    fee = fee_atoms(t, account, value, fee_ppm)
+    fee = fee_atoms(t, value, fee_ppm)
     before = balance_atoms(t, unit)
     if pocketed and closing == 0:
         _move_margin_in(t, account, market, unit, opening, after, price_ticks, max(0, fee), cause)
@@ -124,9 +124,9 @@ def share_of_value(t: Tables, market: int, part: int, lots: int, price_ticks: in
 
 
 @kernel
-def fee_atoms(t: Tables, account: int, value: int, rate_ppm: int) -> int:
-    """Return the fee of a fill, negative for a rebate; the fund pays none (R-M6)."""
-    if account == t.venue[V_ACCOUNTS] + FUND or rate_ppm == 0:
+def fee_atoms(t: Tables, value: int, rate_ppm: int) -> int:
+    """Return the fee of a fill, negative for a rebate (R-M6)."""
+    if rate_ppm == 0:
         return 0
     if rate_ppm < 0:
         return -ppm_down(value, -rate_ppm)
@@ -145,8 +145,10 @@ def _post_signed(t: Tables, source: int, target: int, amount: int, code: int, ca
 @kernel
 def charge_liquidation_fee(t: Tables, account: int, market: int, value: int, cause: int) -> int:
     """Pay the liquidation fee of a forced fill to the market's fund, out of what equity is left; return it (R-W7)."""
+    if account == t.venue[V_ACCOUNTS] + FUND:
+        return 0
     unit = unit_of(t, account, market)
-    fee = min(fee_atoms(t, account, value, t.venue[V_LIQUIDATION_PPM]), max(0, equity_atoms(t, unit)))
+    fee = min(fee_atoms(t, value, t.venue[V_LIQUIDATION_PPM]), max(0, equity_atoms(t, unit)))
     if fee > 0:
         share = ppm_down(fee, t.venue[V_LIQUIDATION_SHARE_PPM])
         _post_signed(t, unit, unit_of(t, t.venue[V_ACCOUNTS] + FUND, market), share, LIQUIDATION_FEE, cause)

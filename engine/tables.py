@@ -288,6 +288,7 @@ V_SESSION = 127  # fixed: 1 if profits of a session are counted
 V_MARKET_FUNDS = 129  # fixed: 1 if some market has a fund of its own
 V_FEE_SHARE_PPM = 130  # fixed: shares of trading and liquidation fees that are the fund's
 V_LIQUIDATION_SHARE_PPM = 131
+V_SALE_PPM = 49  # fixed: fee of the fund for what it trades
 V_FEES_SEEN_ATOMS = 132  # funds: balance of FEES after the last contribution
 V_MEMBERS_AT = 134  # fixed: row of `units` of the first contribution to a default fund, NONE without one
 V_TRADER_UNITS_END = 133  # fixed: row of `units` behind the last pocket of a trader

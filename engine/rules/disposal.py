@@ -18,3 +18,5 @@ class Sale(Rule):
     """Most of the lots within the range on the other side of the book that one order may take."""
     around: Literal["mark", "mid"] = "mid"
     """Price from which the range is counted; without two sides of the book the mid is the mark."""
+    fee: Literal["none", "taker"] = "none"
+    """Fee that the fund pays for what it trades: none, or that of a taker."""

@@ -68,14 +68,21 @@ def sell_for_a_fee(case: Situation) -> dict[str, Any]:
     changes = {
         # So large a part of the value that the deposit does not keep the position.
         "margin.schedule": model(1, 1, 0),
-        "charges.liquidation_ppm": ppm(case.fee),
-        "insurance.contribution": {"trading_fee_ppm": 0, "liquidation_fee_ppm": 0},
+        "charges.taker_ppm": ppm(case.fee),
         **sales(share=1, every_lots=0, book_share=1),
     }
     pool = exact(case.get("pool0", 0))
     desk = _desk(changes, [case.size], [case.liq_px], [TRADER], case.deposit, pool)
     desk.fund(pool)
-    take_over(desk, TRADER, case.size, case.liq_px, case.deposit)
+    # The party rests and the house takes, so that the position costs it no fee.
+    desk.lend(TRADER, 10 * exact(case.deposit) + 10 * abs(exact(case.size)) * exact(case.liq_px))
+    side = 1 if exact(case.size) > 0 else -1
+    for name, direction in ((TRADER, side), (HOUSE, -side)):
+        desk.limit(name, MARKET, direction, abs(exact(case.size)), case.liq_px)
+    desk.pocket(TRADER, MARKET, case.deposit)
+    desk.lend(TRADER, -desk.balance(TRADER))
+    desk.step()
+    assert desk.position("fund", MARKET) == exact(case.size), "the network has taken the position over"
     before = desk.fund_balance()
     _offer(desk, case.size, case.liq_px)
     desk.step()
@@ -85,7 +92,7 @@ def sell_for_a_fee(case: Situation) -> dict[str, Any]:
 
 def sales(*, share: Number, every_lots: int, book_share: Number, range_ppm: int = 500_000) -> dict[str, Any]:
     """Return the changes with which the network sells a share every second, whole from so many lots down."""
-    sale = {"whole_lots": every_lots, "book_share_ppm": ppm(book_share), "around": "mid"}
+    sale = {"whole_lots": every_lots, "book_share_ppm": ppm(book_share), "around": "mid", "fee": "taker"}
     return {
         "insurance.disposal_share_ppm": ppm(share),
         "insurance.disposal_interval_s": 1,

@@ -39,6 +39,7 @@ def settle(
         margin_in(state, unit, market, opening, price, max(0, fee))
     state.transfer(unit, "SETTLEMENT", realised, "REALISED")
     if charge == "forced":
+        state.transfer(unit, "FEES", -fee, "FEE")
         charged = pay_liquidation_fee(state, unit, market, lots, price)
         surplus.settle_surplus(state, unit, market, lots, price, charged, due)
     else:
@@ -51,7 +52,10 @@ def settle(
 
 def trading_fee(state: State, owner: Any, market: int, lots: int, price: int, charge: str) -> int:
     """Return the fee of one side in atoms, negative for a rebate (R-M6)."""
-    if owner == FUND or charge not in ("maker", "taker"):
+    if owner == FUND:
+        sells_at_a_fee = (state.rules["insurance"].get("sale") or {}).get("fee") == "taker"
+        charge = "taker" if charge == "forced" and sells_at_a_fee else "none"
+    if charge not in ("maker", "taker"):
         return 0
     rate = state.rules["charges"][charge + "_ppm"]
     value = state.value(market, abs(lots), price)

@@ -60,6 +60,7 @@ def fund_sale(rng: Random, rules: Rules) -> None:
         "whole_lots": rng.choice([0, 1, 50]),
         "book_share_ppm": rng.choice([1, 100_000, PPM]),
         "around": rng.choice(["mark", "mid"]),
+        "fee": rng.choice(["none", "taker"]),
     }
 
 

@@ -67,7 +67,7 @@ RULES = RuleSet(
         disposal_share_ppm=200_000,
         disposal_interval_s=10,
         disposal_range_ppm=50_000,
-        sale=Sale(whole_lots=20, book_share_ppm=100_000, around="mid"),
+        sale=Sale(whole_lots=20, book_share_ppm=100_000, around="mid", fee="taker"),
     ),
     deleveraging=Deleveraging(trigger="none", rank="pnl", price="mark", cancel_orders=False),
     socialisation=Socialisation(rule="step_profit", remainder=Remainder(rounded="kept", to="last")),
@@ -184,6 +184,12 @@ SOURCES: dict[str, Source] = {
         _DATE,
         "read",
         "insurance.sale.around",
+    ),
+    **cite(
+        "the network pays fees for what it sells (position-resolution-after-auction)",
+        _DATE,
+        "read",
+        "insurance.sale.fee",
     ),
     **choose(
         "a market's own numbers: 20 % every 10 s, whole up to 20 lots, a tenth of the book within 5 %",
