@@ -342,6 +342,47 @@ def match(
 
 
 @app.command
+def study(
+    name: Annotated[str | None, Parameter(help="two-funds or disposal-speed; left out: says what each asks.")] = None,
+    /,
+    *,
+    sets: Annotated[
+        list[str] | None,
+        Parameter(
+            name="--set",
+            negative=(),
+            help="Change one value in all of its runs, as for run; several values after commas are all tried, and "
+            "several --set in every combination: traders=100,200 or rules.insurance.initial_quote=50000,100000.",
+        ),
+    ] = None,
+    seeds: Annotated[
+        int | None, Parameter(help="How many seeds, from 0.", show_default=lambda _: "what the study needs")
+    ] = None,
+    jobs: Annotated[int, Parameter(help="Runs at the same time, each in a process of its own.")] = 1,
+    out: Annotated[
+        Path | None, Parameter(help="Folder to write to.", show_default=lambda _: "results/study-NAME")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Answer a question by runs that differ in one thing, with the same luck.
+
+    two-funds: 12-13 March 2020 through two venues, one that lost 5 % of its fund and one that lost half.
+    disposal-speed: how fast a fund should sell what it took over. Writes a figure, runs.parquet (a row per run) and
+    study.json (what --json prints: rows with median, 5th and 95th percentile and paired difference of every measure,
+    and what was claimed). Each run is stored as soon as it is finished: the same command goes on where it stopped.
+
+    For example:
+
+        delever study two-funds --jobs 2
+        delever study disposal-speed --seeds 20 --jobs 2
+        delever study disposal-speed --seeds 8 --set rules.insurance.initial_quote=20000,100000 --json
+    """
+    from .studying import run_study
+
+    run_study(name, sets=sets or [], seeds=seeds, jobs=jobs, out=out, as_json=as_json)
+
+
+@app.command
 def warmup() -> None:
     """Compile all kernels now, so that no later command waits for it.
 

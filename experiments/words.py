@@ -44,6 +44,7 @@ CODE_NAMES = {
     "DEFAULT_FUND": "default fund",
     "ASSESSMENT": "assessments of members",
     "CONVERSION": "collateral bought",
+    "SURPLUS": "what forced closing brought beyond the bankruptcy price",
 }
 
 

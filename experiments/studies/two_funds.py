@@ -1,0 +1,200 @@
+"""12 and 13 March 2020 through two venues that differ in the size of their fund and in how they close positions.
+
+`delever study two-funds`. What came out, with the numbers: docs/studies.md.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from scipy.stats import binomtest
+
+from delever.engine.rules.io import replace
+from delever.engine.rules.presets import TEXTBOOK
+from delever.engine.rules.ruleset import RuleSet
+from delever.experiments.drawing import BLUE, ORANGE, heading, scale, sheet
+from delever.experiments.folder import RunFolder
+from delever.experiments.metrics.closing import open_loss_atoms, premium, refill_s
+from delever.experiments.metrics.losses import fund_flows_atoms
+from delever.sim.scenario import Scenario, load_scenario
+
+from .pictures import name_arms, spread_panel
+from .study import Arm, Check, Measure, Seen, Study, column, median_check, run_alone, seen
+
+QUESTION = (
+    "On 12-13 March 2020 one fund lost 5 % and was back at a record a day later, another lost half: is the size of the "
+    "fund and the way of closing enough to make that difference?"
+)
+TRADERS = 1000
+DT_S = 10
+GROUP = "12-13 March 2020"
+LARGE, LARGE_FAST, SMALL, QUARTER = "large fund, patient", "large fund, at once", "small fund", "quarter fund"
+LARGE_QUOTE, SMALL_QUOTE = 2_000_000, 250_000
+WINDOW_S = 60
+DAY_BEGINS_S = 4 * 3600
+"""The scenario begins at 20:00 UTC on 11 March: midnight is four hours in, and 48 hours later it ends."""
+
+
+def world() -> Scenario:
+    """Return the scenario of the study: the built-in one with its own fund, recorded at every step."""
+    values = {"name": "two-funds", "traders": TRADERS, "fund_traders": None, "dt_s": DT_S, "record_every_s": DT_S}
+    return load_scenario("black-thursday").replaced(values)
+
+
+def venue(name: str, fund_quote: int, closing: dict[str, Any]) -> RuleSet:
+    """Return a venue; nothing but the arguments differs. No fee and no funding reaches the fund of any."""
+    common = {"insurance.initial_quote": fund_quote, "charges.liquidation_ppm": 0, "charges.funding": None}
+    return replace(TEXTBOOK, common | closing, name=name.replace(",", "").replace(" ", "-"))
+
+
+def takes_over(share_ppm: int, interval_s: int) -> dict[str, Any]:
+    """Return the closing rule of a fund that takes every position over at its bankruptcy price and sells it later."""
+    return {
+        "liquidation.stage": "takeover_only",
+        "liquidation.leftover": "fund",
+        "insurance.disposal_share_ppm": share_ppm,
+        "insurance.disposal_interval_s": interval_s,
+        "insurance.disposal_range_ppm": 50_000,
+        "insurance.sale": {"book_share_ppm": 1_000_000},
+    }
+
+
+MARKET: dict[str, Any] = {"liquidation.stage": "book", "liquidation.price": "market", "liquidation.leftover": "retry"}
+
+
+def design() -> list[Arm]:
+    """Return the two venues, the first closing faster, and the second with a quarter of its fund."""
+    rules = {
+        LARGE: venue(LARGE, LARGE_QUOTE, takes_over(50_000, 60)),
+        LARGE_FAST: venue(LARGE_FAST, LARGE_QUOTE, takes_over(1_000_000, DT_S)),
+        SMALL: venue(SMALL, SMALL_QUOTE, MARKET),
+        QUARTER: venue(QUARTER, SMALL_QUOTE // 4, MARKET),
+    }
+    return [Arm(GROUP, name, world(), each) for name, each in rules.items()]
+
+
+def look(run: RunFolder) -> dict[str, float]:
+    """Return what a run is judged by; parts of the fund's change by code as shares of its start."""
+    series, flows = run.series, fund_flows_atoms(run.fund)
+    equity = series["fund_equity_atoms"].to_numpy(dtype=np.float64)
+    start = equity[0]
+    night = series[series["time_s"] >= DAY_BEGINS_S].iloc[0]
+    interest = (
+        run.currency.atoms_per_unit * run.size(night["open_interest_lots"], 0) * run.price(night["mark_ticks"], 0)
+    )
+    by_code = dict(zip(flows["code"], flows["in_atoms"] - flows["out_atoms"], strict=True))
+    moved = {code: float(by_code.pop(code, 0)) / start for code in ("REALISED", "TAKEOVER_MARGIN", "DEFICIT")}
+    by_code.pop("DEPOSIT", None)
+    return {
+        "fund_of_interest": start / interest,
+        "fund_lowest": float(equity.min() / start - 1),
+        "fund_end": float(equity[-1] / start - 1),
+        "refill_hours": refill_s(series) / 3600,
+        "adl": float(run.summary["adl_notional"]),
+        "open_loss": float(open_loss_atoms(series).max()) / run.currency.atoms_per_unit,
+        "trough": float(premium(series, WINDOW_S, run.manifest["markets"][0]["multiplier_atoms"]).min()),
+        "closed_above": moved["REALISED"],
+        "margin_kept": moved["TAKEOVER_MARGIN"],
+        "deficits": moved["DEFICIT"],
+        "other_codes": float(sum(abs(each) for each in by_code.values())),
+    }
+
+
+def observe(scenario: Scenario, rules: RuleSet, seed: int) -> Seen:
+    """Make a run of the study."""
+    return seen(scenario, rules, seed, look)
+
+
+def sign_test(claim: str, gaps: np.ndarray) -> Check:
+    """Return whether gaps are above 0 more often than luck allows: one-sided, p < 0.01; zeros count against it."""
+    above = int((gaps > 0).sum())
+    return Check(claim, float(binomtest(above, len(gaps), 0.5, alternative="greater").pvalue), 0.0, 0.01, above)
+
+
+def claims(runs: pd.DataFrame) -> list[Check]:
+    """Return what the replay is asked to show; medians over seeds, and sign tests over pairs of runs of a seed."""
+
+    def of(arm: str, key: str) -> np.ndarray:
+        return column(runs, GROUP, arm, key)
+
+    never = 0.0
+    found = [
+        median_check(f"{LARGE}: lost of its fund", -of(LARGE, "fund_lowest"), 0.02, 0.10),
+        median_check(f"{LARGE}: fund after 48 hours, change", of(LARGE, "fund_end"), 1e-9, 1e9),
+        median_check(f"{LARGE}: closed by ADL", of(LARGE, "adl"), never, never),
+        median_check(f"{SMALL}: lost of its fund", -of(SMALL, "fund_lowest"), 0.40, 0.60),
+        median_check(f"{SMALL}: closed by ADL", of(SMALL, "adl"), never, never),
+        median_check(f"{QUARTER}: closed by ADL", of(QUARTER, "adl"), 1e-9, 1e12),
+    ]
+    for arm in (LARGE, LARGE_FAST, SMALL, QUARTER):
+        rest = of(arm, "other_codes") + np.abs(of(arm, "margin_kept"))
+        found.append(median_check(f"{arm}: got otherwise than by closing, share of its start", rest, 0.0, 1e-6))
+    faster = of(LARGE, "open_loss") - of(LARGE_FAST, "open_loss")
+    deeper = of(LARGE, "trough") - of(LARGE_FAST, "trough")
+    found.append(sign_test("closing faster lowers the open loss: p of the sign test", faster))
+    found.append(sign_test("closing faster deepens the price trough: p of the sign test", deeper))
+    return found
+
+
+def figure(runs: pd.DataFrame) -> Figure:
+    """Fund at its lowest and at the end; open loss and price trough; by venue."""
+    arms = [LARGE, LARGE_FAST, SMALL, QUARTER]
+    picture, axes = sheet(2, 2, "Two funds, one shock: 12-13 March 2020", height=9.5)
+    (fund, adl), (loss, trough) = axes
+    spread_panel(fund, runs, arms, "fund_lowest", 100.0, BLUE, -0.12, "at its lowest")
+    spread_panel(fund, runs, arms, "fund_end", 100.0, ORANGE, 0.12, "48 hours later", "s")
+    fund.axhline(0, color="#888888", linewidth=1)
+    fund.legend(frameon=False, fontsize=11.5)
+    heading(fund, "insurance fund")
+    fund.set_ylabel("change, % of start")
+    for axis, key, title in (
+        (adl, "adl", "winners' positions closed (ADL)"),
+        (loss, "open_loss", "open loss of the fund"),
+    ):
+        divisor, word = scale(runs[key])
+        spread_panel(axis, runs, arms, key, 1 / divisor, BLUE)
+        heading(axis, title)
+        axis.set_ylabel(f"{word}quote")
+    spread_panel(trough, runs, arms, "trough", 100.0, BLUE)
+    heading(trough, "price below the index")
+    trough.set_ylabel("deepest discount, %")
+    for axis in axes.flat:
+        name_arms(axis, arms)
+    return picture
+
+
+STUDY = Study(
+    name="two-funds",
+    question=QUESTION,
+    seeds=20,
+    arms=design,
+    simulate=observe,
+    measures=(
+        Measure("fund_of_interest", "fund as a share of open interest at midnight of 12 March", "share"),
+        Measure("fund_lowest", "fund at its lowest, change from its start", "share"),
+        Measure("fund_end", "fund 48 hours after that midnight, change from its start", "share"),
+        Measure("refill_hours", "hours from its lowest until it was above its start", "hours"),
+        Measure("adl", "value closed by ADL", "quote"),
+        Measure("open_loss", "largest open loss on what it took over", "quote"),
+        Measure("trough", "deepest discount of the price to the index", "share"),
+        Measure("closed_above", "fund's gain from closing against the bankruptcy price, of its start", "share"),
+        Measure("margin_kept", "margin it kept at takeovers (rounding), of its start", "share"),
+        Measure("deficits", "deficits it paid, of its start", "share"),
+        Measure("other_codes", "all other movements of it, of its start", "share"),
+    ),
+    checks=claims,
+    figure=figure,
+)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the study as `delever study two-funds` does; return the exit code."""
+    return run_alone(STUDY.name, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
