@@ -187,7 +187,7 @@ class Recorder:
 
     def after_step(self, report: StepReport, commands: Integers) -> None:
         """Take the end of a step: its report and the commands it was given."""
-        self.counts["commands"] += report.commands
+        self.counts["commands"] += int(report.commands)
         self.counts["unfinished"] += int(report.unfinished)
         lap = self.venue.lap
         lap("record")

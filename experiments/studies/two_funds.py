@@ -20,7 +20,7 @@ from delever.experiments.drawing import BLUE, ORANGE, heading, scale, sheet
 from delever.experiments.folder import RunFolder
 from delever.experiments.metrics.closing import open_loss_atoms, premium, refill_s
 from delever.experiments.metrics.losses import fund_flows_atoms
-from delever.sim.scenario import Scenario, load_scenario
+from delever.sim.scenario import Scenario, load_scenario, set_values
 
 from .pictures import name_arms, spread_panel
 from .study import Arm, Check, Measure, Seen, Study, column, median_check, run_alone, seen
@@ -30,19 +30,28 @@ QUESTION = (
     "fund and the way of closing enough to make that difference?"
 )
 TRADERS = 1000
-DT_S = 10
+DT_S = 20
 GROUP = "12-13 March 2020"
-LARGE, LARGE_FAST, SMALL, QUARTER = "large fund, patient", "large fund, at once", "small fund", "quarter fund"
+LARGE, FAST, SLOW, SMALL, QUARTER = "large fund", "large, at once", "large, an hour", "small fund", "a quarter of it"
 LARGE_QUOTE, SMALL_QUOTE = 2_000_000, 250_000
-WINDOW_S = 60
 DAY_BEGINS_S = 4 * 3600
 """The scenario begins at 20:00 UTC on 11 March: midnight is four hours in, and 48 hours later it ends."""
+CRASH_S, CRASH_ENDS_S = 14 * 3600, 17 * 3600 + 1800
+"""10:00 to 13:30 UTC on 12 March, when the price fell by 20 % and most positions were closed by force."""
+WINDOW_S = 300
+"""The price of five minutes, weighted by volume: one trade in an empty book is no trough."""
 
 
 def world() -> Scenario:
-    """Return the scenario of the study: the built-in one with its own fund, recorded at every step."""
+    """Return the scenario of the study: the built-in one with the fund of the rules and makers who matter more.
+
+    Four times as rich and less quick, they look to the book more than to the index. In the built-in one the book is
+    empty for hours whatever the venue does, and the index alone makes the price: then no way of closing could matter.
+    """
     values = {"name": "two-funds", "traders": TRADERS, "fund_traders": None, "dt_s": DT_S, "record_every_s": DT_S}
-    return load_scenario("black-thursday").replaced(values)
+    scenario = load_scenario("black-thursday").replaced(values)
+    makers = {"wealth_quote_median": 600_000, "mean_interval_s": 30, "index_share": 0.3}
+    return set_values(scenario, [f"cohorts.maker.{key}={value}" for key, value in makers.items()])
 
 
 def venue(name: str, fund_quote: int, closing: dict[str, Any]) -> RuleSet:
@@ -67,10 +76,11 @@ MARKET: dict[str, Any] = {"liquidation.stage": "book", "liquidation.price": "mar
 
 
 def design() -> list[Arm]:
-    """Return the two venues, the first closing faster, and the second with a quarter of its fund."""
+    """Return the two venues, the first also closing faster and slower, the second also with a quarter of its fund."""
     rules = {
-        LARGE: venue(LARGE, LARGE_QUOTE, takes_over(50_000, 60)),
-        LARGE_FAST: venue(LARGE_FAST, LARGE_QUOTE, takes_over(1_000_000, DT_S)),
+        LARGE: venue(LARGE, LARGE_QUOTE, takes_over(200_000, 60)),
+        FAST: venue(FAST, LARGE_QUOTE, takes_over(1_000_000, DT_S)),
+        SLOW: venue(SLOW, LARGE_QUOTE, takes_over(20_000, 60)),
         SMALL: venue(SMALL, SMALL_QUOTE, MARKET),
         QUARTER: venue(QUARTER, SMALL_QUOTE // 4, MARKET),
     }
@@ -82,6 +92,8 @@ def look(run: RunFolder) -> dict[str, float]:
     series, flows = run.series, fund_flows_atoms(run.fund)
     equity = series["fund_equity_atoms"].to_numpy(dtype=np.float64)
     start = equity[0]
+    gap = premium(series, WINDOW_S, run.manifest["markets"][0]["multiplier_atoms"])
+    in_crash = series["time_s"].between(CRASH_S, CRASH_ENDS_S).to_numpy()
     night = series[series["time_s"] >= DAY_BEGINS_S].iloc[0]
     interest = (
         run.currency.atoms_per_unit * run.size(night["open_interest_lots"], 0) * run.price(night["mark_ticks"], 0)
@@ -96,7 +108,7 @@ def look(run: RunFolder) -> dict[str, float]:
         "refill_hours": refill_s(series) / 3600,
         "adl": float(run.summary["adl_notional"]),
         "open_loss": float(open_loss_atoms(series).max()) / run.currency.atoms_per_unit,
-        "trough": float(premium(series, WINDOW_S, run.manifest["markets"][0]["multiplier_atoms"]).min()),
+        "trough": float(gap[in_crash].min(initial=0.0)),
         "closed_above": moved["REALISED"],
         "margin_kept": moved["TAKEOVER_MARGIN"],
         "deficits": moved["DEFICIT"],
@@ -130,11 +142,11 @@ def claims(runs: pd.DataFrame) -> list[Check]:
         median_check(f"{SMALL}: closed by ADL", of(SMALL, "adl"), never, never),
         median_check(f"{QUARTER}: closed by ADL", of(QUARTER, "adl"), 1e-9, 1e12),
     ]
-    for arm in (LARGE, LARGE_FAST, SMALL, QUARTER):
+    for arm in (LARGE, FAST, SLOW, SMALL, QUARTER):
         rest = of(arm, "other_codes") + np.abs(of(arm, "margin_kept"))
         found.append(median_check(f"{arm}: got otherwise than by closing, share of its start", rest, 0.0, 1e-6))
-    faster = of(LARGE, "open_loss") - of(LARGE_FAST, "open_loss")
-    deeper = of(LARGE, "trough") - of(LARGE_FAST, "trough")
+    faster = of(SLOW, "open_loss") - of(FAST, "open_loss")
+    deeper = of(SLOW, "trough") - of(FAST, "trough")
     found.append(sign_test("closing faster lowers the open loss: p of the sign test", faster))
     found.append(sign_test("closing faster deepens the price trough: p of the sign test", deeper))
     return found
@@ -142,7 +154,7 @@ def claims(runs: pd.DataFrame) -> list[Check]:
 
 def figure(runs: pd.DataFrame) -> Figure:
     """Fund at its lowest and at the end; open loss and price trough; by venue."""
-    arms = [LARGE, LARGE_FAST, SMALL, QUARTER]
+    arms = [LARGE, FAST, SLOW, SMALL, QUARTER]
     picture, axes = sheet(2, 2, "Two funds, one shock: 12-13 March 2020", height=9.5)
     (fund, adl), (loss, trough) = axes
     spread_panel(fund, runs, arms, "fund_lowest", 100.0, BLUE, -0.12, "at its lowest")
@@ -180,7 +192,7 @@ STUDY = Study(
         Measure("refill_hours", "hours from its lowest until it was above its start", "hours"),
         Measure("adl", "value closed by ADL", "quote"),
         Measure("open_loss", "largest open loss on what it took over", "quote"),
-        Measure("trough", "deepest discount of the price to the index", "share"),
+        Measure("trough", "deepest discount of five minutes to the index, 10:00-13:30 UTC on 12 March", "share"),
         Measure("closed_above", "fund's gain from closing against the bankruptcy price, of its start", "share"),
         Measure("margin_kept", "margin it kept at takeovers (rounding), of its start", "share"),
         Measure("deficits", "deficits it paid, of its start", "share"),

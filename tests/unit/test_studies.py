@@ -21,7 +21,7 @@ from delever.sim.model import MarketModel
 from delever.sim.run import simulate
 from delever.sim.scenario import ScenarioError
 
-SMALL = ["traders=40", "duration_s=400"]
+SMALL = ["traders=20", "duration_s=200"]
 
 
 def series(**columns: list[int]) -> pd.DataFrame:
@@ -94,12 +94,12 @@ def test_the_large_holder_has_five_times_the_bids_within_a_hundredth_and_somebod
     model = MarketModel(arm.scenario, rules=arm.rules, seed=3, cohorts=[disposal_speed.HOLDER], collect=False)
     depth = 0
     while not model.cohorts[-1].columns["stands"].all():
+        view = model.look()
+        bids = view.depth_lots(0, 1, int(view.bid_ticks[0]) // 100)
         model.step()
-        assert model.view is not None
-        if depth == 0 and model.view.time_s == 120:
-            bid = int(model.view.bid_ticks[0])
-            depth = model.view.depth_lots(0, 1, bid // 100)
-        assert model.view.time_s < 400, "the position is never complete"
+        if depth == 0 and model.cohorts[-1].columns["target_lots"][HOLDER] > 0:
+            depth = bids
+        assert view.time_s < 400, "the position is never complete"
     held = model.look().lots(model.cohorts[-1].rows, 0)
     assert held[HOLDER] == 5 * depth > 0
     assert held[SELLER] < 0
@@ -122,16 +122,15 @@ def test_the_command_makes_rows_figure_and_claims_and_goes_on_where_it_stopped(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sets = [*SMALL, "warmup_s=60", "rules.insurance.initial_quote=1000,50000"]
-    run_study("disposal-speed", sets=sets, seeds=2, jobs=1, out=tmp_path, as_json=True)
+    run_study("disposal-speed", sets=sets, seeds=1, jobs=1, out=tmp_path, as_json=True)
     told = json.loads(capsys.readouterr().out)
     assert set(told) >= {"study", "question", "seeds", "rows", "checks", "failed"}
     arms = len(disposal_speed.design())
     assert len(told["rows"]) == 2 * arms * len(disposal_speed.STUDY.measures)
     assert {row["rules.insurance.initial_quote"] for row in told["rows"]} == {"1000", "50000"}
-    assert all((row.get("base") is None) == (row["arm"] == "at once") for row in told["rows"])
     parts = {file: file.stat().st_mtime_ns for file in (tmp_path / PARTS).iterdir()}
-    assert len(parts) == 2 * 2 * arms
-    run_study("disposal-speed", sets=sets, seeds=2, jobs=1, out=tmp_path, as_json=False)
+    assert len(parts) == 2 * arms
+    run_study("disposal-speed", sets=sets, seeds=1, jobs=1, out=tmp_path, as_json=False)
     assert {file: file.stat().st_mtime_ns for file in (tmp_path / PARTS).iterdir()} == parts
     assert "one-sided fall" in capsys.readouterr().out
     assert (tmp_path / "disposal-speed-2.png").read_bytes().startswith(b"\x89PNG")
@@ -140,7 +139,7 @@ def test_the_command_makes_rows_figure_and_claims_and_goes_on_where_it_stopped(
 
 def test_two_funds_in_an_hour_of_few_traders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Nothing happens in the first five hours; what is tested is that every claim and the figure are made."""
-    sets = ["traders=60", "duration_s=15000", "dt_s=50"]
+    sets = ["traders=40", "duration_s=15000", "dt_s=50"]
     run_study("two-funds", sets=sets, seeds=2, jobs=1, out=tmp_path, as_json=False)
     text = capsys.readouterr().out
     assert text.count("holds") + text.count("does not hold") >= 12
