@@ -30,10 +30,10 @@ QUESTION = (
     "fund and the way of closing enough to make that difference?"
 )
 TRADERS = 1000
-DT_S = 20
+DT_S = 10
 GROUP = "12-13 March 2020"
 LARGE, FAST, SLOW, SMALL, QUARTER = "large fund", "large, at once", "large, an hour", "small fund", "a quarter of it"
-LARGE_QUOTE, SMALL_QUOTE = 2_000_000, 250_000
+LARGE_QUOTE, SMALL_QUOTE = 1_000_000, 33_000
 DAY_BEGINS_S = 4 * 3600
 """The scenario begins at 20:00 UTC on 11 March: midnight is four hours in, and 48 hours later it ends."""
 CRASH_S, CRASH_ENDS_S = 14 * 3600, 17 * 3600 + 1800
@@ -78,7 +78,7 @@ MARKET: dict[str, Any] = {"liquidation.stage": "book", "liquidation.price": "mar
 def design() -> list[Arm]:
     """Return the two venues, the first also closing faster and slower, the second also with a quarter of its fund."""
     rules = {
-        LARGE: venue(LARGE, LARGE_QUOTE, takes_over(200_000, 60)),
+        LARGE: venue(LARGE, LARGE_QUOTE, takes_over(300_000, 60)),
         FAST: venue(FAST, LARGE_QUOTE, takes_over(1_000_000, DT_S)),
         SLOW: venue(SLOW, LARGE_QUOTE, takes_over(20_000, 60)),
         SMALL: venue(SMALL, SMALL_QUOTE, MARKET),
@@ -182,7 +182,7 @@ def figure(runs: pd.DataFrame) -> Figure:
 STUDY = Study(
     name="two-funds",
     question=QUESTION,
-    seeds=20,
+    seeds=12,
     arms=design,
     simulate=observe,
     measures=(
