@@ -31,6 +31,7 @@ from .words import LAYER_NAMES, LAYER_WORDS, short
 
 OWN = LAYERS[0]
 GAINS_SHOWN = 0.4
+NAME_WIDTH = 14  # characters of a name that stay on one line of a table, if there are many columns
 COLOURS = dict(zip(LAYERS, (GREY, BLUE, GREEN, SKY, ORANGE, PURPLE, VERMILION), strict=True))
 
 
@@ -62,11 +63,11 @@ def print_bearers(losses: dict[str, dict[str, float]], console: Console) -> None
     if not losses:
         return
     layers = [layer for layer in next(iter(losses.values())) if any(row[layer] for row in losses.values())]
-    table = Table(box=box.SIMPLE, pad_edge=False, title="Who bears the loss (mean over seeds, in quote)")
-    table.title_justify = "left"
-    table.add_column("rules", no_wrap=True)
+    table = Table(box=box.SIMPLE, show_edge=False, padding=0)
+    table.title, table.title_justify = "Who bears the loss (mean over seeds, in quote)", "left"
+    table.add_column("rules", overflow="fold", no_wrap=max(map(len, losses)) <= NAME_WIDTH)
     for layer in layers:
-        table.add_column("all losses" if layer == "total" else LAYER_WORDS[layer], justify="right", no_wrap=True)
+        table.add_column("all losses" if layer == "total" else LAYER_WORDS[layer], justify="right", overflow="fold")
     for name, row in losses.items():
         table.add_row(name, *("0" if row[layer] == 0 else short(row[layer]) for layer in layers))
     console.print(table)

@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from .bearers import NAME_WIDTH, bearers_figure, print_bearers, who_bears
 from .bearers import as_json as bearers_as_json
-from .bearers import bearers_figure, print_bearers, who_bears
 from .errors import UserError, describe_os_error
 from .paired import METHOD, Row
 from .paired import compare as compare_runs
@@ -26,7 +26,7 @@ from .words import MANY, MEASURES, count_of, letters, measure_words, written
 
 MAIN = {
     "max_drawdown": "deepest fall",
-    "liquidations": "liquidations",
+    "liquidations": "times liquidated",
     "liquidated_notional": "value liquidated",
     "forced_share": "forced share",
     "insurance_fund_min": "fund at its lowest",
@@ -180,15 +180,18 @@ def _print_many(summary: dict[str, Any], console: Console) -> None:
     """Print many rule sets as one table with a row each: medians of the main measures, then who bears the loss."""
     labels, seeds = summary["rules"], summary["seeds"]
     console.print(f"\n[bold]{summary['scenario']}[/bold], {count_of(len(seeds), 'seed')} from {seeds[0]}: medians")
-    table = Table(box=box.SIMPLE, pad_edge=False)
-    table.add_column("rules", overflow="fold")
-    measures = [name for name in MAIN if name in summary["measures"]]
+    table = Table(box=box.SIMPLE, show_edge=False, padding=0)
+    table.add_column("rules", overflow="fold", no_wrap=max(map(len, labels)) <= NAME_WIDTH)
+    errors = [entry["p95"] for entry in summary["measures"].get("conservation_error", {}).values()]
+    measures = [name for name in MAIN if name in summary["measures"] and (name != "conservation_error" or any(errors))]
     for name in measures:
         table.add_column(MAIN[name], justify="right")
     for label in labels:
         entries = [summary["measures"][name][label]["median"] for name in measures]
         table.add_row(label, *(written(name, value, brief=True) for name, value in zip(measures, entries, strict=True)))
     console.print(table)
+    if errors and not any(errors):
+        console.print("The conservation error is 0 in every run.\n", highlight=False)
     print_bearers(summary["losses"], console)
     for failed in summary["failed"]:
         console.print(f"failed: {escape(failed['rules'])}, seed {failed['seed']}: {escape(failed['reason'])}")

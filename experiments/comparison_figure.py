@@ -82,7 +82,7 @@ def _compare_many(axis: Axes, runs: pd.DataFrame, measure: str, names: list[str]
     axis.set_ylim(len(names) - 0.4, -0.6)
     if (runs[measure] >= 0).all():
         axis.set_xlim(left=0)
-    heading(axis, textwrap.fill(MEASURES[measure].label, 34))
+    heading(axis, textwrap.fill(MEASURES[measure].label, 24))
     axis.set_xlabel({"share": "%", "quote": f"{word}quote", "count": f"{word}count".strip()}[kind])
     axis.set_ylabel("")
     axis.grid(visible=False, axis="y")

@@ -106,6 +106,57 @@ def test_a_price_file_that_does_not_serve_is_named_with_its_row(delever: Run, te
     assert says in error
 
 
+FILES = {
+    "bad.toml": "[margin\n",
+    "base.toml": 'base = "dxdy"\n',
+    "combination.toml": 'base = "dydx-v4"\n[liquidation]\nstage = "keepers"\n',
+    "kind.toml": 'base = "dydx-v4"\nliquidation.step = {kind = "cover", share_ppm = 5}\n',
+    "empty.csv": "",
+    "header.csv": "user_id,closed_pnl\n",
+    "accounts.csv": "user_id,closed_pnl\n1,100\n",
+    "words.csv": "user_id,closed_pnl\n1,much\n",
+    "rule.py": "x = (",
+    "cases.json": '[{"id": "a"}]',
+    "list.json": '{"id": "a"}',
+    "half.json": "[{",
+    "orders.csv": "time,type,id,side,price,quantity\n1,add,1,buy,5,1\n",
+}
+ALLOCATE = ("allocate", "--out", "made", "--rule", "prorata_pnl", "--accounts")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("rules", "check", "bad.toml"), ["bad.toml:1: not TOML"]),
+        (("rules", "check", "base.toml"), ["base.toml:1: base: must be one of textbook"]),
+        (("rules", "check", "combination.toml"), ["combination.toml:2: liquidation", "keepers", "belong together"]),
+        (("rules", "check", "kind.toml"), ["liquidation.step.share_ppm: unknown key", "kind, ramp"]),
+        (("rules", "check", "dydx-v4,liquidation.step.kind=slicez"), ["'portion', 'cover'", "slicez"]),
+        ((*ALLOCATE, "empty.csv", "--budget", "5"), ["empty.csv: is empty"]),
+        ((*ALLOCATE, "header.csv", "--budget", "5"), ["header.csv: has no accounts"]),
+        ((*ALLOCATE, "words.csv", "--budget", "5"), ["words.csv, row 1: closed_pnl is no number"]),
+        ((*ALLOCATE, "accounts.csv", "--budget", "500"), ["more than all profits", "at most"]),
+        ((*ALLOCATE, "accounts.csv", "--budget", "-5"), ["--budget must be an amount above zero"]),
+        ((*ALLOCATE, "accounts.csv", "--budget", "5", "--rule", "rule.py"), ["rule.py: cannot be run: SyntaxError"]),
+        (("verify", "cases.json"), ["cases.json, case 1 (a): venue is missing"]),
+        (("verify", "list.json"), ["list.json: must be a list of cases"]),
+        (("verify", "half.json"), ["half.json, line 1: not JSON"]),
+        (("verify", "nowhere"), ["nowhere: no such file or folder"]),
+        (("match", "orders.csv", "--out", "made"), ["orders.csv:2: the type must be one of limit"]),
+    ],
+    ids=lambda value: " ".join(map(str, value))[:60],
+)
+def test_a_file_that_does_not_serve_is_one_message(delever: Run, arguments: tuple[str, ...], says: list[str]) -> None:
+    for name, text in FILES.items():
+        Path(name).write_text(text)
+    code, out, error = delever(*arguments)
+    assert (code, out) == (2, "")
+    assert error.startswith("delever: error: ")
+    assert "Traceback" not in error
+    for words in says:
+        assert words in error
+
+
 def test_wrong_files_are_named_with_their_lines(delever: Run) -> None:
     Path("mine.toml").write_text("[margin]\nleverage_max = -1\n")
     assert "mine.toml:2: margin.leverage_max" in delever("rules", "check", "mine.toml")[2]

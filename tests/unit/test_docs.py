@@ -258,7 +258,7 @@ def test_rules_named_exist(page: Path) -> None:
 @pytest.mark.parametrize("page", DOCS, ids=str)
 def test_fields_of_rules_named_exist(page: Path) -> None:
     rules = PRESETS["textbook"]
-    known = {*fields(rules), "charges.funding"}
+    known = {path for preset in PRESETS.values() for path in fields(preset)} | {"charges.funding"}
     axes = "|".join(axis for axis in type(rules).model_fields if axis != "name")
     pattern = re.compile(rf"(?<![\w./])(?:rules\.)?((?:{axes})(?:\.[a-z_]+)+)")
     found = {path for code in INLINE_CODE.findall(prose(page)) for path in pattern.findall(code)}
