@@ -141,9 +141,9 @@ def scheduled_atoms(t: Tables, market: int, lots: int, value: int) -> int:
 
 @kernel
 def _owed_atoms(t: Tables, market: int, lots: int, value: int) -> int:
-    """Return the funding that lots of a value would pay now, if it is they who pay (R-A26)."""
+    """Return the funding that lots of a value would pay now, if it is they who pay; at most the value (R-A26)."""
     owed, scale = abs(t.markets[market, M_OWED]), t.markets[market, M_OWED_SCALE]
-    return muldiv_up(abs(lots), owed, scale) if scale > 0 else ppb_up(value, owed)
+    return min(value, muldiv_up(abs(lots), owed, scale) if scale > 0 else ppb_up(value, owed))
 
 
 @kernel
@@ -246,8 +246,12 @@ def steepness_ppm(t: Tables, market: int, lots: int) -> int:
     elif schedule > BY_LOTS:
         part, whole = rate(t, market, lots, m[market, M_LONG_MAINTENANCE_PPM if lots > 0 else M_SHORT_MAINTENANCE_PPM])
         steepest = -(-part // (whole // PPM))
-    if schedule == MODEL and m[market, M_OWED_SCALE] == 0 and (m[market, M_OWED] > 0) == (lots > 0):
-        steepest += ppm_up(-(-abs(m[market, M_OWED]) // PPM_TO_PPB), m[market, M_SLOPE_PPM])
+    if schedule == MODEL and (m[market, M_OWED] > 0) == (lots > 0):
+        owed_ppm = min(PPM, -(-abs(m[market, M_OWED]) // PPM_TO_PPB))
+        if m[market, M_OWED_SCALE] > 0:  # by the lot, so that it does not grow with the value unless that is less
+            value = value_atoms(t, market, abs(lots), m[market, M_MARK_TICKS])
+            owed_ppm = PPM if _owed_atoms(t, market, lots, value) == value else 0
+        steepest += ppm_up(owed_ppm, m[market, M_SLOPE_PPM])
     if venue[V_REQUIREMENTS] & BY_VOLATILITY:
         steepest = max(steepest, ppm_up(m[market, M_VOLATILITY_PPM], venue[V_VOLATILITY_SHARE_PPM]))
     if venue[V_REQUIREMENTS] & CLOSING_AT_MARK:

@@ -9,9 +9,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, model_validator
 
-from delever.engine.formulas import RATE_MAX_PPB
-
-from .base import ATOMS_PER_QUOTE, PPB, PPM, Rule
+from .base import ATOMS_PER_QUOTE, PPM, Rule
 
 LOTS_MAX = 2**30
 SLOPE_LOTS_MIN = 4
@@ -321,6 +319,6 @@ def highest_maintenance_ppm(schedule: Schedule) -> int:
     if isinstance(schedule, Weights):
         return max(PPM - schedule.maintenance_asset_ppm, schedule.maintenance_liability_ppm - PPM)
     if isinstance(schedule, Model):
-        owed = schedule.funding_share_ppm * RATE_MAX_PPB // PPB  # at the highest rate of any funding rule
-        return max(schedule.long_ppm, schedule.short_ppm) + schedule.slippage_ppm + owed
+        # what is owed counts up to the value of the position
+        return max(schedule.long_ppm, schedule.short_ppm) + schedule.slippage_ppm + schedule.funding_share_ppm
     return schedule.maintenance_ppm

@@ -129,7 +129,7 @@ def maintenance_atoms(state: State, market: int, lots: int, value: int) -> int:
     if rule["kind"] == "model" and due * lots > 0:
         by_lot = state.rules["charges"]["funding"]["twap"]
         whole = ceil(abs(due) * abs(lots) if by_lot else abs(due) * value / PPB)
-        need += ppm_up(whole, rule["funding_share_ppm"])
+        need += ppm_up(min(whole, value), rule["funding_share_ppm"])
     if margin.get("volatility"):
         share = ppm_up(state.moving[market]["volatility"], margin["volatility"]["maintenance_share_ppm"])
         need = max(need, rounded(state, Fraction(value * share, PPM)))

@@ -135,5 +135,5 @@ def _steepest(schedule: Rules) -> int:
         return max(PPM - schedule["maintenance_asset_ppm"], schedule["maintenance_liability_ppm"] - PPM)
     if schedule["kind"] == "model":
         factor = max(schedule["long_ppm"], schedule["short_ppm"])
-        return int(factor + schedule["slippage_ppm"] + 5 * schedule["funding_share_ppm"])
+        return int(factor + schedule["slippage_ppm"] + schedule["funding_share_ppm"])
     return int(schedule.get("rate_max_ppm", schedule.get("maintenance_ppm")))
