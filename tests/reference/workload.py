@@ -16,6 +16,7 @@ from .state import PPM, ceil_div
 from .venue import ReferenceVenue
 
 Command = dict[str, Any]
+COLUMN_MAX = 2**62  # a command's amount is a column of 64 bits
 COMPONENTS = ("last", "mid", "index", "index_basis", "book", "index_funding")
 
 
@@ -404,7 +405,7 @@ class Trader:
         known = assets.listed(self.venue.state)
         for account, deposit in enumerate(self.world.deposits_atoms):
             if known and account % 2 and (known[0]["market"] or "M0") == "M0":
-                amount = deposit * PPM // assets.price_of(self.venue.state, known[0])
+                amount = min(deposit * PPM // assets.price_of(self.venue.state, known[0]), COLUMN_MAX)
                 found.append(self.command("DEPOSIT_ASSET", account, 0, amount=amount))
                 deposit = deposit // 20 + 1
             found.append(self.command("DEPOSIT", account, 0, amount=deposit))
@@ -423,7 +424,8 @@ class Trader:
                 price = PPM
                 if 0 <= place < len(known) and (known[place]["market"] is None or known[place]["market"] == "M0"):
                     price = assets.price_of(self.venue.state, known[place])
-                found.append(self.command(kind, account, place, amount=worth * PPM // price + rng.choice([0, 0, 1])))
+                amount = min(worth * PPM // price, COLUMN_MAX) + rng.choice([0, 0, 1])
+                found.append(self.command(kind, account, place, amount=amount))
         return found
 
     def nonsense(self, account: int, market: int) -> list[Command]:
