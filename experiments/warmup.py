@@ -75,7 +75,7 @@ def told_when_compiling() -> Iterator[None]:
     def tell(name: str) -> None:
         if not told:
             told.append(name)
-            print("delever: compiling kernels (once, up to a minute) ...", file=sys.stderr)
+            print("delever: compiling kernels (once, two or three minutes) ...", file=sys.stderr)
 
     with event.install_listener("numba:compile", _Compilations("start", tell)):
         yield

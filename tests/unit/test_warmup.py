@@ -15,7 +15,7 @@ from numba import config
 
 from delever.experiments.warmup import DAY_S, UNUSED_DAYS, told_when_compiling, unused_folders
 
-WAITING = "delever: compiling kernels (once, up to a minute) ...\n"
+WAITING = "delever: compiling kernels (once, two or three minutes) ...\n"
 ALL_THERE = (
     "from delever.engine import kernel as k; import delever.sim.run; print(k.kernels_on_disk() == len(k.KERNELS))"
 )
