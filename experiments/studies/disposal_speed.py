@@ -21,7 +21,7 @@ from delever.sim.model import Extra
 from delever.sim.scenario import Scenario, from_toml
 
 from .large_holder import LargeHolder
-from .pictures import losses_panel, name_arms, spread_panel
+from .pictures import losses_panel, name_arms, spread_panel, titled
 from .study import Arm, Check, Measure, Seen, Study, run_alone, seen
 
 QUESTION = (
@@ -34,7 +34,7 @@ WINDOW_S = 30
 TWO_SIDED, FALLING, LARGE = "small, both sides", "one-sided fall", "one large position"
 STATES = (TWO_SIDED, FALLING, LARGE)
 MARKET_ORDER = "market order"
-SPEEDS = {"at once": (1_000_000, 5), "1 minute": (80_000, 5), "5 minutes": (33_000, 10), "20 minutes": (8_300, 10)}
+SPEEDS = {"at once": (1_000_000, 5), "1 min": (80_000, 5), "5 min": (33_000, 10), "20 min": (8_300, 10)}
 """Share of what is left that is sent every so many seconds; 63 % is sold after the time of the name, if the book
 takes it."""
 
@@ -200,7 +200,7 @@ def look(run: RunFolder) -> dict[str, float]:
         "dislocation": float(-gap.clip(max=0).sum() * DT_S / 60 * 1e4),
         "forced": run.summary["liquidated_notional"],
         "owners": told["own_margin"],
-        "fund": told["fund"],
+        "fund": run.summary["insurance_fund_start"] - run.summary["insurance_fund_end"],
         "winners": told["adl"] + told["socialised"],
     }
 
@@ -218,14 +218,14 @@ def no_claims(runs: pd.DataFrame) -> list[Check]:
 ROWS = (
     ("fund_lowest", 100.0, "fund at its lowest", "change, % of start"),
     ("fund_end", 100.0, "fund at the end", "change, % of start"),
-    ("trough", 100.0, "how far the price fell below the index", "deepest discount, %"),
+    ("trough", 100.0, "price below the index", "deepest discount, %"),
 )
 
 
 def figure(runs: pd.DataFrame) -> Figure:
     """A column a state; fund at its lowest and at the end, price trough, and who lost, against how it was closed."""
     arms = [*SPEEDS, MARKET_ORDER]
-    title = "How fast should the fund sell what it took over?"
+    title = titled("How fast should the fund sell what it took over?", runs)
     sheet_of, axes = sheet(len(ROWS) + 1, len(STATES), title, height=13.5)
     for place, state in enumerate(STATES):
         here = runs[runs["group"] == state]
@@ -243,7 +243,8 @@ def figure(runs: pd.DataFrame) -> Figure:
         losses_panel(axes[-1, place], here, arms, divisor)
         heading(axes[-1, place], "who lost")
         axes[-1, place].set_ylabel(f"{word}quote, mean")
-        axes[-1, place].set_xlabel("time in which the fund sells")
+        if place == 1:
+            axes[-1, place].set_xlabel("time in which the fund sells; last: no fund takes over, market orders")
         name_arms(axes[-1, place], arms)
     handles, names = axes[-1, 0].get_legend_handles_labels()
     sheet_of.legend(handles, names, loc="outside lower center", ncols=3, frameon=False, fontsize=13)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -38,11 +37,17 @@ def losses_panel(axis: Axes, runs: pd.DataFrame, arms: Sequence[str], divisor: f
         axis.bar(places, gained, bottom=bottoms, color=colour, width=0.7)
         tops, bottoms = tops + lost, bottoms + gained
     axis.axhline(0, color=BLACK, linewidth=1)
+    axis.set_ylim(1.1 * bottoms.min(), 1.1 * max(tops.max(), 1e-9))
+
+
+def titled(question: str, runs: pd.DataFrame) -> str:
+    """Return a title that says what dots and lines are."""
+    return f"{question}\nDot: median of {runs['seed'].nunique()} seeds, line: 5th to 95th percentile"
 
 
 def name_arms(axis: Axes, arms: Sequence[str]) -> None:
     """Write the names of the arms below an axis, a word a line, and round numbers beside it."""
-    axis.set_xticks(range(len(arms)), ["\n".join(textwrap.wrap(arm, 8)) for arm in arms])
+    axis.set_xticks(range(len(arms)), [arm.replace(" ", "\n") for arm in arms], fontsize=11)
     axis.set_xlim(-0.6, len(arms) - 0.4)
     axis.grid(visible=False, axis="x")
     separators(axis)
