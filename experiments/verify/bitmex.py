@@ -106,7 +106,6 @@ POINTS = {
     "liquidation.step": None,
     "liquidation.price": "market",
     "liquidation.leftover": "retry",
-    "liquidation.surplus": {"to": "fund", "covers": True},
     "deleveraging.trigger": "none",
 }
 """The examples count profit in points of the price: linear, sold by the engine at what the book pays."""

@@ -11,7 +11,7 @@ from delever.engine import deleverage, funding, limits, rounds, takeover
 from delever.engine.bankruptcy import bankruptcy_quote_atoms
 from delever.engine.commands import Kind
 from delever.engine.margin import equity_atoms, initial_atoms, unit_maintenance_atoms
-from delever.engine.tables import M_FUNDING_PPB
+from delever.engine.tables import M_FUNDING_PPB, V_LISTED_COUNT
 
 from .desk import HOUSE, Desk, Grid, Number, exact
 from .examples import Situation, example
@@ -263,7 +263,7 @@ def liquidatable(case: Situation) -> dict[str, Any]:
     account(desk, TRADER, case.q, {"X": case.s})
     desk.venue.look()
     t, unit = desk.venue.tables, desk.unit(TRADER)
-    listed = t.listed[: int(t.venue[9])].tolist()
+    listed = t.listed[: int(t.venue[V_LISTED_COUNT])].tolist()
     assert (unit in listed) == (equity_atoms(t, unit) < unit_maintenance_atoms(t, unit))
     return {"liquidatable": unit in listed}
 

@@ -18,6 +18,7 @@ from delever.engine.rules.schedules import Stepped, Tier
 from delever.engine.rules.socialisation import Socialisation
 from delever.engine.rules.sources import Source, choose, cite
 from delever.engine.rules.steps import Ladder
+from delever.engine.rules.terms import Surplus
 
 from .model import MODEL, written_out
 
@@ -55,6 +56,7 @@ RULES = RuleSet(
         price="bankruptcy",
         leftover="fund",
         seize_margin=True,
+        surplus=Surplus(to="fund", covers=True),
     ),
     insurance=written_out(Insurance, initial_quote=12_500),
     deleveraging=Deleveraging(trigger="fund_empty", rank="pnl_leverage", price="bankruptcy", cancel_orders=True),
@@ -128,6 +130,13 @@ SOURCES: dict[str, Source] = {
         "liquidation.price",
         "liquidation.leftover",
         "liquidation.seize_margin",
+    ),
+    **cite(
+        "'Liquidation Further Information': better fills feed the fund, worse ones are paid by it",
+        _DATE,
+        "read",
+        "liquidation.surplus.to",
+        "liquidation.surplus.covers",
     ),
     **choose("not used: the step says how much", "liquidation.size"),
     **choose(

@@ -8,6 +8,7 @@ from delever.engine.rules.drawdown import Drawdown
 from delever.engine.rules.liquidation import Liquidation
 from delever.engine.rules.sources import Source, choose, cite
 from delever.engine.rules.steps import Ladder
+from delever.engine.rules.terms import Surplus
 
 from .model import written_out
 
@@ -20,6 +21,7 @@ LIQUIDATION = written_out(
     price="bankruptcy",
     leftover="fund",
     seize_margin=True,
+    surplus=Surplus(to="fund", covers=True),
 )
 
 DELEVERAGING = Deleveraging(
@@ -27,7 +29,7 @@ DELEVERAGING = Deleveraging(
     rank="leveraged_return",
     price="bankruptcy",
     cancel_orders=True,
-    drawdown=Drawdown(window_s=28_800, drop_ppm=300_000),
+    drawdown=Drawdown(window_s=28_800, drop_ppm=1_000_000),
     far_from_mark=FarFromMark(distance_ppm=50_000),
 )
 
@@ -57,13 +59,15 @@ SOURCES: dict[str, Source] = {
         "'Insurance Fund': filled better than bankruptcy goes to the fund, worse is paid by it",
         "2025-11",
         "read",
-        "deleveraging.trigger",
+        "liquidation.surplus.to",
+        "liquidation.surplus.covers",
     ),
+    **choose("what the fund cannot take is deleveraged whatever the drawdown", "deleveraging.trigger"),
     **cite(
-        "'Auto-Deleveraging', 2025 texts: rolling eight hours; a drawdown of 30 % of the fund's highest balance is the "
-        "condition of the pools for new listings and portfolios (another condition, 100 %, stands in older pages)",
-        "2025-12-19",
-        "secondary",
+        "'Auto-Deleveraging': on when the drawdown of eight hours reaches 100 % of the fund's highest balance in them "
+        "(30 % for the pools of new listings and portfolios since 2025-12-19)",
+        "2025-11",
+        "read",
         "deleveraging.drawdown.window_s",
         "deleveraging.drawdown.drop_ppm",
     ),

@@ -55,7 +55,7 @@ RULES = RuleSet(
             Funding,
             interval_s=60,
             period_s=28_800,
-            cap_ppb=5_000_000,
+            cap_ppb=10_416,
             notional="mark",
             continuous=Continuous(damper_ppb=250_000),
         ),
@@ -141,7 +141,7 @@ SOURCES: dict[str, Source] = {
         "charges.funding.period_s",
     ),
     **cite(
-        "dead band 0.025 %, cap 0.5 % of eight hours",
+        "dead band 0.025 %, cap 0.5 % of eight hours, a 480th of it a minute",
         _DATE,
         "memory",
         "charges.funding.continuous.damper_ppb",

@@ -76,7 +76,7 @@ RULES = RuleSet(
             period_s=86_400,
             interest_ppb=0,
             clamp_ppb=0,
-            cap_ppb=125_000_000,
+            cap_ppb=1_250_000,
             notional="index",
         ),
     ),
@@ -167,7 +167,7 @@ SOURCES: dict[str, Source] = {
     **cite("tier 1: -0.0025 % and 0.1 %", "2024", "memory", "charges.maker_ppm", "charges.taker_ppm"),
     **choose("the insurance fee is the keepers' fund fee", "charges.liquidation_ppm"),
     **cite(
-        "hourly, 1/24 of the average difference of mark and oracle, capped",
+        "hourly, 1/24 of the average difference of mark and oracle, capped at 0.125 % an hour",
         "2024",
         "memory",
         "charges.funding.interval_s",

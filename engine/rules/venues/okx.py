@@ -18,6 +18,7 @@ from delever.engine.rules.schedules import LotStep, SteppedLots
 from delever.engine.rules.socialisation import Socialisation
 from delever.engine.rules.sources import Source, choose, cite
 from delever.engine.rules.steps import Ladder
+from delever.engine.rules.terms import Surplus
 
 from .model import MODEL, written_out
 
@@ -54,6 +55,7 @@ RULES = RuleSet(
         price="bankruptcy",
         leftover="fund",
         seize_margin=True,
+        surplus=Surplus(to="fund", covers=True),
     ),
     insurance=written_out(Insurance, initial_quote=1_000_000),
     deleveraging=Deleveraging(
@@ -121,6 +123,13 @@ SOURCES: dict[str, Source] = {
         "liquidation.price",
         "liquidation.leftover",
         "liquidation.seize_margin",
+    ),
+    **cite(
+        f"{_SECOND}: what a close-out brings beyond the bankruptcy price goes to the risk reserve",
+        "2024",
+        "secondary",
+        "liquidation.surplus.to",
+        "liquidation.surplus.covers",
     ),
     **choose("not used: the step says how much", "liquidation.size"),
     **choose("sized to the scenarios", "insurance.initial_quote"),
