@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sys
 import tempfile
 from collections.abc import Callable
 from functools import cache
@@ -72,15 +71,6 @@ def cache_folder(package: str) -> Path:
     folder.mkdir(exist_ok=True)
     os.utime(folder)
     return folder
-
-
-def kernels_on_disk() -> int:
-    """Return how many of KERNELS lie compiled on disk, for this version of Python."""
-    folders = {Path(compiled.stats.cache_path) for compiled in KERNELS}
-    python = f"*.py{sys.version_info[0]}{sys.version_info[1]}*.nbi"
-    # The folders may hold kernels of scripts and benchmarks besides.
-    there = {file.name.split("-")[0] for folder in folders for file in folder.glob(python)}
-    return sum(f"{each.__module__.split('.')[-1]}.{each.__qualname__}" in there for each in KERNELS)
 
 
 def package_of(module: str) -> str:

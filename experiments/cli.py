@@ -386,9 +386,10 @@ def study(
 def warmup() -> None:
     """Compile all kernels now, so that no later command waits for it.
 
-    The first command of a new version compiles what it needs; this compiles everything, says where the compiled kernels
-    are kept, and removes those of other versions that nobody has used for a week. They are kept in DELEVER_CACHE_DIR if
-    it is set, else in delever below XDG_CACHE_HOME or ~/.cache, else in the folder for temporary files.
+    The first command of a new version compiles what it needs; this compiles what a crash under any preset needs, says
+    where the compiled kernels are kept, and removes those of other versions that nobody has used for a week. They are
+    kept in DELEVER_CACHE_DIR if it is set, else in delever below XDG_CACHE_HOME or ~/.cache, else in the folder for
+    temporary files.
 
     For example:
 

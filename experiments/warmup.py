@@ -18,6 +18,7 @@ from rich.console import Console
 from delever.engine import kernel
 from delever.engine.ranking import HOLDING_COLUMNS, describe_rows
 from delever.engine.rules.io import load_rules
+from delever.engine.rules.presets import PRESETS
 from delever.sim.model import MarketModel
 from delever.sim.run import simulate
 from delever.sim.scenario import apply_sets, load_scenario
@@ -27,8 +28,11 @@ from .words import count_of
 WORLDS = (
     ("hyperliquid", "charges.funding.interval_s=60"),
     ("textbook", "deleveraging.trigger=none", "insurance.initial_quote=0", "liquidation.size=target"),
+    *((name,) for name in PRESETS if name not in ("hyperliquid", "textbook")),
 )
-"""Rule sets, with changes, under which a crash calls every kernel once (a test proves it)."""
+"""Rule sets, with changes, whose kernels a crash calls; one that only a rare event calls is compiled when it comes."""
+WARM = "warm"
+"""File beside the kernels that says that all of these have run."""
 CRASH = (
     "traders=300",
     "duration_s=200",
@@ -101,12 +105,13 @@ def compile_kernels(progress: Callable[[int, int], None] = lambda done, total: N
         # Only a rank of the user's own needs these.
         describe_rows(model.venue.tables, 0, first, 0, np.zeros((1, HOLDING_COLUMNS), dtype=np.int64))
         model.close()
+    (kernel.cache_folder(kernel.PACKAGES[-1]) / WARM).touch()
     return Warmed(len(kernel.KERNELS), len(compiled))
 
 
 def compile_before_workers() -> None:
     """Compile what is missing in the cache, so that several workers do not compile the same at the same time."""
-    if kernel.kernels_on_disk() < len(kernel.KERNELS):
+    if kernel.KERNELS and not (kernel.cache_folder(kernel.PACKAGES[-1]) / WARM).exists():
         compile_kernels()
 
 

@@ -16,15 +16,12 @@ from numba import config
 from delever.experiments.warmup import DAY_S, UNUSED_DAYS, told_when_compiling, unused_folders
 
 WAITING = "delever: compiling kernels (once, two or three minutes) ...\n"
-ALL_THERE = (
-    "from delever.engine import kernel as k; import delever.sim.run; print(k.kernels_on_disk() == len(k.KERNELS))"
-)
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(bool(config.DISABLE_JIT), reason="kernels run interpreted")
 def test_the_first_command_says_that_it_compiles_and_warmup_compiles_the_rest(tmp_path: Path) -> None:
-    """Also: one JSON object on stdout all the same; after a warm-up every kernel is there and nobody compiles again."""
+    """Also: one JSON object on stdout all the same; after a warm-up nothing is compiled again."""
     environment = os.environ | {"DELEVER_CACHE_DIR": str(tmp_path / "kernels")}
 
     def python(*words: str) -> subprocess.CompletedProcess[str]:
@@ -49,7 +46,6 @@ def test_the_first_command_says_that_it_compiles_and_warmup_compiles_the_rest(tm
     warmed = python("-m", "delever.experiments", "warmup").stdout
     assert "compiled in" in warmed
     assert f"They are in {tmp_path / 'kernels'}" in warmed
-    assert python("-c", ALL_THERE).stdout == "True\n"
     assert "all compiled already" in python("-m", "delever.experiments", "warmup").stdout
     assert WAITING not in python(*run, "--rules", "binance-usdm").stderr
 
