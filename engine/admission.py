@@ -209,7 +209,7 @@ def check_margin(t: Tables, account: int, market: int, kind: int, side: int, lot
 
 @kernel
 def _dearer_margin_atoms(t: Tables, account: int, market: int, lots: int, price_ticks: int) -> int:
-    """Return what an order in an auction needs of signed lots needs beyond its initial margin at the mark (R-H4).
+    """Return what an order of signed lots in an auction needs beyond its initial margin at the mark (R-H4).
 
     Its value is the largest of those at the mark, at its own price (0: none) and at the price of the auction now.
     """

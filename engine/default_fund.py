@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .conversion import sell
 from .events import Code, has_room
 from .funds import fund_for, fund_room_atoms
 from .kernel import kernel
 from .ledger import balance_atoms, post
 from .margin import free_collateral_atoms, open_positions, owner_of
-from .pockets import pay_from_general
 from .tables import (
     A_KEY,
     NONE,
@@ -28,7 +26,7 @@ from .tables import (
     Table,
     Tables,
 )
-from .transfer import cover_deficits
+from .transfer import cover_deficits, own_deficit_atoms
 from .units import muldiv_down
 
 if TYPE_CHECKING:
@@ -117,12 +115,8 @@ def pay_own_contribution(t: Tables, units: Table, start: int) -> int:
         if not has_room(t):
             return i
         unit = units[i]
-        if balance_atoms(t, unit) >= 0 or open_positions(t, unit) > 0:
-            continue
-        pay_from_general(t, unit, t.units[unit, U_LIQUIDATION])
-        sell(t, unit, -balance_atoms(t, unit), t.units[unit, U_LIQUIDATION])
         row = contribution_row(t, owner_of(t, unit))
-        amount = min(-balance_atoms(t, unit), balance_atoms(t, row))
+        amount = min(own_deficit_atoms(t, unit), balance_atoms(t, row))
         if amount > 0:
             post(t, row, unit, amount, DEFAULT_FUND, t.units[unit, U_LIQUIDATION])
         assert balance_atoms(t, row) >= 0

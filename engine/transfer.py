@@ -55,10 +55,21 @@ def transfer_value(
 
 
 @kernel
+def own_deficit_atoms(t: Tables, unit: int) -> int:
+    """Return what a flat unit still owes after its own means: the general account (R-A43), then its assets (R-C6).
+
+    0 if the unit owes nothing or still holds positions, and then nothing is moved.
+    """
+    if balance_atoms(t, unit) >= 0 or open_positions(t, unit) > 0:
+        return 0
+    pay_from_general(t, unit, t.units[unit, U_LIQUIDATION])
+    sell(t, unit, -balance_atoms(t, unit), t.units[unit, U_LIQUIDATION])
+    return max(0, -balance_atoms(t, unit))
+
+
+@kernel
 def cover_deficits(t: Tables, units: Table, start: int) -> int:
     """Let the fund pay the deficits of flat units as far as it may (R-W8); return the next, below n if events are full.
-
-    A general account pays for its own pockets before (R-A43), and assets of the unit are sold (R-C6).
 
     Each posting carries the liquidation the unit is in, 0 once that has ended.
     """
@@ -66,11 +77,9 @@ def cover_deficits(t: Tables, units: Table, start: int) -> int:
         if not has_room(t):
             return i
         unit = units[i]
-        if balance_atoms(t, unit) >= 0 or open_positions(t, unit) > 0:
+        deficit = own_deficit_atoms(t, unit)
+        if deficit == 0:
             continue
-        pay_from_general(t, unit, t.units[unit, U_LIQUIDATION])
-        sell(t, unit, -balance_atoms(t, unit), t.units[unit, U_LIQUIDATION])
-        deficit = -balance_atoms(t, unit)
         fund = fund_for(t, unit)
         amount = min(deficit, fund_room_atoms(t, fund))
         if t.venue[V_FUND_CAP_ATOMS] > 0:

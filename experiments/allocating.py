@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from delever.engine.allocation import spread
 from .account_table import COIN, USER, AccountTable, read_accounts, read_table
 from .allocation_figure import allocation_figure
 from .drawing import save
-from .errors import UserError, describe_os_error, writable_folder
+from .errors import UserError, advised, whole_file, writable_folder
 from .haircuts import OPTIONAL, POLICIES, Outcome, Policy, allocate, columns_needed, find_policy, measures
 from .words import count_of, short
 
@@ -175,16 +174,13 @@ def _store(folder: Path, table: AccountTable, outcomes: Sequence[Outcome], rows:
     if table.coins is not None:
         first[COIN] = table.coins
     who = pd.DataFrame({**first, "profit": table.profits, **{each.policy: each.taken for each in outcomes}})
-    part = folder / "part"
-    try:
-        who.to_csv(part, index=False)
-        os.replace(part, folder / "allocation.csv")
-        pd.DataFrame(rows).to_csv(part, index=False)
-        os.replace(part, folder / "policies.csv")
-        save(allocation_figure(table, outcomes, rows), part)
-        os.replace(part, folder / "allocation.png")
-    except OSError as error:
-        raise UserError(f"{describe_os_error(error)} Choose another folder with --out.") from None
+    with advised("Choose another folder with --out."):
+        with whole_file(folder / "allocation.csv") as part:
+            who.to_csv(part, index=False)
+        with whole_file(folder / "policies.csv") as part:
+            pd.DataFrame(rows).to_csv(part, index=False)
+        with whole_file(folder / "allocation.png") as part:
+            save(allocation_figure(table, outcomes, rows), part)
 
 
 def _print_rows(rows: Sequence[Row], table: AccountTable, screen: Console, *, by_coin: bool) -> None:

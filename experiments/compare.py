@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from rich.table import Table
 
 from .bearers import NAME_WIDTH, bearers_figure, print_bearers, who_bears
 from .bearers import as_json as bearers_as_json
-from .errors import UserError, describe_os_error
+from .errors import UserError, advised, whole_file
 from .paired import METHOD, Row
 from .paired import compare as compare_runs
 from .runner import Finished, Progress, Simulate, Task, run_all, task
@@ -34,6 +33,7 @@ MAIN = {
     "conservation_error": "conservation error",
 }
 
+KEPT = "The runs themselves are kept in {}."
 WIDTHS = (10, 21, 12, 24)
 NOT_MEASURED = ("rules", "seed", "digest", "scenario", "events_chain", "currency", "quote_per_unit")
 
@@ -130,18 +130,15 @@ def _store(folder: Path, runs: pd.DataFrame, summary: dict[str, Any]) -> None:
     from .drawing import save
 
     (folder / "figures").mkdir(exist_ok=True)
-    part = folder / "part"
-    try:
-        runs.to_parquet(part, index=False)
-        os.replace(part, folder / "runs.parquet")
-        part.write_text(json.dumps(summary, indent=2), encoding="utf-8")
-        os.replace(part, folder / "comparison.json")
-        save(comparison_figure(runs), part)
-        os.replace(part, folder / "figures" / "comparison.png")
-        save(bearers_figure(who_bears(runs)), part)
-        os.replace(part, folder / "figures" / "who_bears_the_loss.png")
-    except OSError as error:
-        raise UserError(f"{describe_os_error(error)} The runs themselves are kept in {folder}.") from None
+    with advised(KEPT.format(folder)):
+        with whole_file(folder / "runs.parquet") as part:
+            runs.to_parquet(part, index=False)
+        with whole_file(folder / "comparison.json") as part:
+            part.write_text(json.dumps(summary, indent=2), encoding="utf-8")
+        with whole_file(folder / "figures" / "comparison.png") as part:
+            save(comparison_figure(runs), part)
+        with whole_file(folder / "figures" / "who_bears_the_loss.png") as part:
+            save(bearers_figure(who_bears(runs)), part)
 
 
 def print_comparison(summary: dict[str, Any], console: Console) -> None:

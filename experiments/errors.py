@@ -9,7 +9,8 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 EXIT_FOUND = 1
@@ -49,6 +50,23 @@ def writable_folder(folder: Path) -> Path:
     except OSError as error:
         raise UserError(f"cannot write to the folder {folder}: {_reason(error)}. Choose another with --out.") from None
     return folder
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Give a path to write to that becomes `path` at the end, so that a file appears whole or not at all."""
+    part = path.with_name(path.name + ".part")
+    yield part
+    os.replace(part, path)
+
+
+@contextmanager
+def advised(advice: str) -> Iterator[None]:
+    """Turn errors of the operating system into UserError that ends with what to do, or what is kept."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"{describe_os_error(error)} {advice}") from None
 
 
 def _reason(error: OSError) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from .errors import whole_file
 from .figures import Drawn, draw_run
 from .folder import RunFolder
 from .story import Chapter, headline, tell
@@ -31,9 +31,8 @@ def write_report(folder: Path) -> Path:
     run = RunFolder(folder)
     page = render(run, draw_run(run))
     path = folder / "report.html"
-    part = folder / "report.html.part"
-    part.write_text(page, encoding="utf-8")
-    os.replace(part, path)
+    with whole_file(path) as part:
+        part.write_text(page, encoding="utf-8")
     return path
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
@@ -21,7 +20,7 @@ from typing import Any, NamedTuple, Protocol
 from joblib.externals.loky import ProcessPoolExecutor
 from pydantic import BaseModel
 
-from .errors import Interrupted, UserError, describe_os_error
+from .errors import Interrupted, UserError, describe_os_error, whole_file
 
 PARTS = "parts"
 POOLS_MAX = 3
@@ -196,10 +195,8 @@ def make(task: Task, parts: Path, number: int, simulate: Simulate) -> tuple[int,
     except (ValueError, AssertionError, MemoryError) as error:
         mark.unlink(missing_ok=True)
         return number, f"{type(error).__name__}: {error}"
-    path = _part(parts, task)
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(summary), encoding="utf-8")
-    os.replace(part, path)
+    with whole_file(_part(parts, task)) as part:
+        part.write_text(json.dumps(summary), encoding="utf-8")
     mark.unlink(missing_ok=True)
     return number, ""
 

@@ -13,9 +13,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from .choose import mistakes_of_users
-from .compare import table_of
+from .compare import KEPT, table_of
 from .drawing import save
-from .errors import UserError, at_least, describe_os_error, writable_folder
+from .errors import UserError, advised, at_least, whole_file, writable_folder
 from .paired import METHOD
 from .runner import Finished, Progress, Task, run_all
 from .single import progress_bar
@@ -98,23 +98,16 @@ def make_runs(
 
 def _draw(study: Study, runs: pd.DataFrame, folder: Path, suffix: str) -> None:
     """Write the figure; it appears whole or not at all."""
-    part = folder / "part"
-    try:
+    with advised(KEPT.format(folder)), whole_file(folder / f"{study.name}{suffix}.png") as part:
         save(study.figure(runs), part)
-        os.replace(part, folder / f"{study.name}{suffix}.png")
-    except OSError as error:
-        raise UserError(f"{describe_os_error(error)} The runs themselves are kept in {folder}.") from None
 
 
 def _store(folder: Path, runs: pd.DataFrame, told: dict[str, Any]) -> None:
-    part = folder / "part"
-    try:
-        runs.to_parquet(part, index=False)
-        os.replace(part, folder / "runs.parquet")
-        part.write_text(json.dumps(told, indent=2), encoding="utf-8")
-        os.replace(part, folder / "study.json")
-    except OSError as error:
-        raise UserError(f"{describe_os_error(error)} The runs themselves are kept in {folder}.") from None
+    with advised(KEPT.format(folder)):
+        with whole_file(folder / "runs.parquet") as part:
+            runs.to_parquet(part, index=False)
+        with whole_file(folder / "study.json") as part:
+            part.write_text(json.dumps(told, indent=2), encoding="utf-8")
 
 
 def print_study(study: Study, told: dict[str, Any], console: Console) -> None:
