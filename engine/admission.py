@@ -116,7 +116,8 @@ def admit(
     pass without any check but FOK (R-W22); they are reduce-only and cut at every match.
     """
     if flags & FLAG_FORCED:
-        if flags & FLAG_FOK and not fillable(t, account, market, side, lots, price_ticks, False):
+        reach = within_band(t, market, side, price_ticks)
+        if flags & FLAG_FOK and not fillable(t, account, market, side, lots, reach, False):
             return NOT_FILLABLE, lots
         return OK, lots
     markets = t.markets

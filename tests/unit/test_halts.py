@@ -171,6 +171,23 @@ def test_a_hard_limit_binds_both_ways() -> None:
     assert [hall.step((1, SELL, 1, 80)), hall.trades()] == [["OK"], []]
 
 
+@pytest.mark.parametrize(("lots_within", "traded"), [(57, []), (58, [(1, -58, 95)])])
+def test_a_forced_fill_or_kill_order_counts_only_what_it_finds_within_the_band(lots_within: int, traded: Any) -> None:
+    """R-H10, R-W22: 58 of 100 lots are above the lower tier; the bids at 90 are beyond the limit of 93."""
+    tiers = [
+        {"floor_quote": 0, "initial_ppm": 50_000, "maintenance_ppm": 25_000},
+        {"floor_quote": 4, "initial_ppm": 100_000, "maintenance_ppm": 90_000},
+    ]
+    hall = Hall(
+        {"daily": {"levels": [], "hard_ppm": 70_000}}, (10**9, 1_050_000, 10**9), margin={"tiers": tiers},
+        liquidation={"step": {"kind": "ladder"}, "price": "market", "leftover": "retry"},
+    )  # fmt: skip
+    hall.step((0, SELL, 100, 100), (1, BUY, 100, 100))
+    hall.step((2, BUY, lots_within, 95), (2, BUY, 100, 90))
+    hall.step(index=95)
+    assert hall.trades() == traded
+
+
 def test_an_order_beyond_the_bounds_begins_an_auction() -> None:
     """R-H14: five trade at 103, the rest would at 108, beyond 105: it waits, and uncrosses two seconds later."""
     hall = Hall({"volatility_auction": {"width_ppm": 50_000, "auction_s": 2}})
