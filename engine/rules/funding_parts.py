@@ -37,8 +37,8 @@ class Premium(Rule):
 class MarginCap(Rule):
     """Largest rate of a period as a multiple of initial less maintenance margin rate, first tier (R-F6)."""
 
-    factor_ppm: int = Field(ge=0, le=100 * PPM)
-    """The multiple. Source: dYdX v4, funding (600 %)."""
+    factor_ppm: int = Field(ge=0, le=2**32 - 1)
+    """The multiple, as large as the chain's own number can be. Source: dYdX v4, funding (600 %)."""
 
     def cap_ppb(self, initial_ppm: int, maintenance_ppm: int) -> int:
         """Return the largest absolute rate of a period in ppb, rounded down."""

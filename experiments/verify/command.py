@@ -10,6 +10,7 @@ from typing import NamedTuple
 from .cases import Case, read_cases
 from .compare import mistakes
 from .examples import Example, Situation, Unsupported, find
+from .limits import check
 
 
 class Verdict(NamedTuple):
@@ -35,16 +36,34 @@ def verify(paths: Sequence[Path], *, as_json: bool = False, verbose: bool = Fals
 
 def judge(case: Case, known: list[Example]) -> Verdict:
     """Play one case and compare; an error of the engine is a failure of the case, not of the command."""
+    situation = Situation(case)
     try:
-        got = find(case, known).play(Situation(case))
+        check(case.inputs)
+        found = find(case, known)
+        got = found.play(situation)
     except Unsupported as error:
-        return Verdict(case, "unsupported", [str(error)])
-    except (AssertionError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError) as error:
-        return Verdict(case, "failed", [f"could not be played: {type(error).__name__}: {error}"])
-    found = mistakes(case.expected, got, case.tolerance)
-    if found and case.published_inconsistent:
-        return Verdict(case, "unsupported", ["the source contradicts its own formula", *found])
-    return Verdict(case, "failed" if found else "passed", found)
+        return Verdict(case, "unsupported", [str(error), *_contradiction(case)])
+    except Exception as error:  # noqa: BLE001  # whatever one case holds, the others are still played
+        return _failed(case, [f"could not be played: {type(error).__name__}: {error}"])
+    unread = [name for name in situation.unread() if name not in found.labels]
+    lines = mistakes(case.expected, got, case.tolerance)
+    if lines and unread:
+        return Verdict(case, "unsupported", [f"the play makes no use of {', '.join(unread)}", *lines])
+    return _failed(case, lines) if lines else Verdict(case, "passed", [])
+
+
+def _failed(case: Case, lines: list[str]) -> Verdict:
+    """Return a failure; of a case whose source contradicts itself only that it does not come out."""
+    if case.published_inconsistent:
+        return Verdict(case, "unsupported", ["the source contradicts its own formula", *lines])
+    return Verdict(case, "failed", lines)
+
+
+def _contradiction(case: Case) -> list[str]:
+    """Return what a source that contradicts itself prints, if it does."""
+    if not case.published_inconsistent:
+        return []
+    return [f"the source contradicts its own formula; it prints {case.expected}"]
 
 
 def counts(verdicts: Sequence[Verdict]) -> dict[str, int]:

@@ -6,6 +6,7 @@ with a house account, and money that a case does not have is posted out again.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -22,23 +23,35 @@ from delever.engine.state import Market
 from delever.engine.tables import M_INDEX_TICKS, OUTSIDE, P_COST_ATOMS, P_LOTS, V_ACCOUNTS
 from delever.engine.venue import StepReport, Venue
 
+from .examples import Unsupported
+from .limits import DIGITS_MAX, STEPS_MAX
+
 Number = int | float | str | Fraction
 HOUSE = "house"
 EVENT = {name[2:].lower(): value for name, value in vars(events).items() if name.startswith("E_")}
 HOUSE_ATOMS = 2**52
 
 
+NUMBER = re.compile(r"-?\d+(\.\d+)?(/\d+)?")
+
+
 def exact(value: Number) -> Fraction:
     """Return a number as the decimal fraction it was written as."""
+    if isinstance(value, str) and not NUMBER.fullmatch(value):
+        raise ValueError(f"a number is expected (got {value!r})")
+    if isinstance(value, bool) or not isinstance(value, int | float | str | Fraction):
+        raise TypeError(f"a number is expected (got {value!r})")
     return Fraction(str(value)) if isinstance(value, float) else Fraction(value)
 
 
 def decimal_step(*values: Number) -> Fraction:
     """Return the largest power of ten, at most 1, of which all values are multiples."""
     step = Fraction(1)
-    while any((exact(value) / step).denominator != 1 for value in values):
+    for _ in range(DIGITS_MAX):
+        if all((exact(value) / step).denominator == 1 for value in values):
+            return step
         step /= 10
-    return step
+    raise Unsupported(f"numbers with {DIGITS_MAX} or more decimal places (got {', '.join(map(str, values))})")
 
 
 class Grid(NamedTuple):
@@ -51,28 +64,43 @@ class Grid(NamedTuple):
 
 
 TICKS_FINE = 2**18
+ROOMS = (1, 2**6, 2**12)
+"""How far away prices of liquidation are looked for: powers of 2, so that marks stay on the grid."""
 LOTS_FINE = 1_000
 VALUE_MAX_ATOMS = 2**57
 
 
-def fine_grid(symbol: str, price: Number, size: Number) -> Grid:
-    """Return a grid on which a price and a size lie, as fine as prices up to four times as high allow."""
-    return Grid(symbol, exact(price) / TICKS_FINE, abs(exact(size)) / LOTS_FINE)
+def fine_grid(symbol: str, price: Number, size: Number, room: int = 1) -> Grid:
+    """Return a grid on which a price and a size lie, as fine as prices up to 4 * `room` times as high allow."""
+    if exact(price) <= 0 or not exact(size):
+        raise Unsupported(f"a price of {price} for a size of {size}")
+    return Grid(symbol, exact(price) * room / TICKS_FINE, abs(exact(size)) / LOTS_FINE)
 
 
-def fine_atom(*grids: Grid) -> Fraction:
-    """Return the smallest atom of money with which fine grids of linear contracts fit into 64 bits.
+def fine_atom(*grids: Grid, amounts: Sequence[Number] = ()) -> Fraction:
+    """Return the smallest atom of money with which fine grids of linear contracts, and amounts, fit into 64 bits.
 
     The largest lot and tick are a whole number of atoms; those of other grids are rounded by less than 10**-7.
     """
     largest = max(grid.lot * grid.tick for grid in grids)
     atoms = VALUE_MAX_ATOMS // (len(grids) * 2 * lots_max(LOTS_FINE) * grids[0].price_max_ticks)
+    for amount in amounts:
+        if exact(amount):
+            atoms = min(atoms, int(HOUSE_ATOMS * largest / abs(exact(amount))))
+    if not atoms:
+        raise Unsupported("an amount of money that is a great many times the value of the positions")
     return largest / atoms
 
 
-def fine_coin_atom(grid: Grid) -> Fraction:
-    """Return the smallest atom of a coin with which a fine grid of an inverse contract fits into 64 bits."""
-    return grid.lot / grid.tick / (VALUE_MAX_ATOMS // (2 * lots_max(LOTS_FINE)))
+def fine_coin_atom(grid: Grid, amount: Number = 0) -> Fraction:
+    """Return the smallest atom of a coin with which a fine grid of an inverse contract, and an amount, fit."""
+    value = grid.lot / grid.tick
+    atoms = VALUE_MAX_ATOMS // (2 * lots_max(LOTS_FINE))
+    if exact(amount):
+        atoms = min(atoms, int(HOUSE_ATOMS * value / abs(exact(amount))))
+    if atoms < grid.price_max_ticks:
+        raise Unsupported("an amount of coins that is a great many times the value of the position")
+    return value / atoms
 
 
 def lots_max(lots: int) -> int:
@@ -120,6 +148,7 @@ class Desk:
             check=True,
             **venue,
         )
+        self.steps = 0
         self.deposit(HOUSE, HOUSE_ATOMS * self.atom)
 
     def _multiplier(self, grid: Grid) -> int:
@@ -255,6 +284,9 @@ class Desk:
 
     def step_with(self, commands: Sequence[np.ndarray], index: np.ndarray | None = None) -> StepReport:
         """Process one step with commands, in their order; `index` takes the place of the index prices in ticks."""
+        self.steps += 1
+        if self.steps > STEPS_MAX:
+            raise Unsupported(f"more than {STEPS_MAX} steps of the venue")
         rows = np.concatenate([batch(0, account=0, kind=int(Kind.LIMIT)), *commands])
         return self.venue.process(rows, self.index if index is None else index)
 

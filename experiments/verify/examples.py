@@ -9,22 +9,32 @@ from .cases import Case
 
 
 class Situation:
-    """What a case gives, as attributes; not what its source says comes out."""
+    """What a case gives, as attributes; not what its source says comes out. It remembers what was asked for."""
 
     def __init__(self, case: Case) -> None:
         self.venue = case.venue
         self.given = case.inputs
+        self.read: set[str] = set()
 
     def __getattr__(self, name: str) -> Any:
         """Return an input by name."""
-        try:
-            return self.given[name]
-        except KeyError:
-            raise AttributeError(f"the case does not give {name}") from None
+        if name not in self.given:
+            raise AttributeError(f"the case does not give {name}")
+        self.read.add(name)
+        return self.given[name]
 
     def get(self, name: str, otherwise: Any) -> Any:
         """Return an input, or something else if the case does not give it."""
+        self.read.add(name)
         return self.given.get(name, otherwise)
+
+    def gives(self, name: str) -> bool:
+        """Say whether the case gives an input, and not null."""
+        return self.get(name, None) is not None
+
+    def unread(self) -> list[str]:
+        """Return the inputs that nobody has asked for."""
+        return sorted(self.given.keys() - self.read)
 
 
 Play = Callable[[Situation], dict[str, Any]]
@@ -35,13 +45,17 @@ class Unsupported(Exception):
 
 
 class Example(NamedTuple):
-    """A kind of worked example: what a case must give (`needs`) and may ask (`answers`), and who plays it."""
+    """A kind of worked example: what a case must give (`needs`) and may ask (`answers`), and who plays it.
+
+    `labels` are inputs that name things or say again what others say: nothing depends on them.
+    """
 
     kind: str
     venues: tuple[str, ...]
     needs: frozenset[str]
     answers: frozenset[str]
     play: Play
+    labels: frozenset[str] = frozenset()
 
     def fits(self, case: Case) -> bool:
         """Say whether this is how a case is played; `venues` are beginnings of names, none means any."""
@@ -54,11 +68,16 @@ class Example(NamedTuple):
         )
 
 
-def example(kind: str, *venues: str, needs: str, answers: str) -> Callable[[Play], Play]:
-    """Mark a function as the one that plays such cases; `needs` and `answers` are names with spaces between."""
+def example(kind: str, *venues: str, needs: str, answers: str, labels: str = "") -> Callable[[Play], Play]:
+    """Mark a function as the one that plays such cases; `needs`, `answers` and `labels` are names with spaces between.
+
+    What a function can take beside `needs` it asks for with `get`.
+    """
 
     def mark(play: Play) -> Play:
-        found = Example(kind, venues, frozenset(needs.split()), frozenset(answers.split()), play)
+        names = (frozenset(text.split()) for text in (needs, answers, labels))
+        needed, answered, named = names
+        found = Example(kind, venues, needed, answered, play, named)
         play.examples = [*getattr(play, "examples", []), found]  # type: ignore[attr-defined]
         return play
 

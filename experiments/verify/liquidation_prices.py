@@ -1,7 +1,8 @@
-"""Liquidation and bankruptcy prices: an account with money and positions, and where the engine calls it distressed."""
+"""Liquidation and bankruptcy prices of linear positions: where the engine calls an account distressed, or broke."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -10,9 +11,9 @@ from delever.engine.liquidation_price import liquidation_microticks
 from delever.engine.margin import equity_atoms
 from delever.engine.tables import M_MARK_TICKS, P_LOTS
 
-from .desk import Desk, Grid, Number, exact, fine_atom, fine_coin_atom, fine_grid
-from .examples import Situation, example
-from .rules import PPM, flat, ppm, rates, under
+from .desk import ROOMS, Desk, Number, exact, fine_atom, fine_grid
+from .examples import Situation, Unsupported, example
+from .rules import PPM, TIERS, flat, ppm, under
 
 TRADER, MARKET, OTHER = "trader", "X", "Y"
 
@@ -45,167 +46,132 @@ def published(rate: Number, deduction: Number, atom: Fraction) -> dict[str, Any]
     return {"kind": "bracketed", "tiers": [tier]}
 
 
-@example("liq_price", "Binance USD-M", needs="wb side size entry mmr cum", answers="liq_price")
-def with_maintenance_amount(case: Situation) -> dict[str, Any]:
-    """A wallet balance behind one position, or two of which the other is marked at a price of its own."""
-    other = case.get("other", None)
-    grids = [fine_grid(MARKET, case.entry, case.size)]
-    if other is not None:
-        grids.append(fine_grid(OTHER, other["mark"], other["size"]))
-    atom = fine_atom(*grids)
-    schedules = {MARKET: published(case.mmr, case.cum, atom)}
-    if other is not None:
-        schedules[OTHER] = published(other["mmr"], other["cum"], atom)
-    rules = under("binance-usdm", {"margin.schedules": schedules, "margin.call_ppm": 0})
-    prices = [case.entry, *([other["mark"]] if other is not None else [])]
-    desk = Desk(rules, grids, prices, [TRADER], atom=atom)
-    desk.deposit(TRADER, case.wb)
-    desk.open(TRADER, MARKET, case.side * exact(case.size), case.entry)
-    if other is not None:
-        desk.open(TRADER, OTHER, other["size"], other["entry"])
-    return {"liq_price": liquidation_price(desk)}
+# What a venue's maintenance margin is worked out with, beside rate and amount: the preset, and the changes to it.
+RULES: dict[str, tuple[str, dict[str, Any]]] = {
+    "Binance": ("binance-usdm", {"margin.call_ppm": 0}),
+    "Bybit": ("bybit-linear", {"margin.valuation": {"price": "entry"}}),
+    "OKX": ("okx", {}),
+    "Gate": ("okx", {}),
+    "Drift": ("drift-v2", {"margin.tiers": TIERS}),
+}
 
 
-@example("liq_price", "Binance USD-M", needs="side leverage entry size mmr cum", answers="liq_price")
-def isolated_with_maintenance_amount(case: Situation) -> dict[str, Any]:
-    """An isolated position with the margin that its leverage asks for."""
-    grid = fine_grid(MARKET, case.entry, case.size)
-    atom = fine_atom(grid)
-    rules = under("binance-usdm", {"margin.schedules": {MARKET: published(case.mmr, case.cum, atom)},
-                                   "margin.mode": "isolated", "margin.call_ppm": 0})  # fmt: skip
-    return {"liq_price": liquidation_price(_isolated(rules, grid, atom, case))}
+@example("liq_price", *RULES, needs="entry mmr", answers="liq_price bankruptcy_price", labels="symbol")
+def behind_a_position(case: Situation) -> dict[str, Any]:
+    """A linear position with money behind it: its leverage's in isolated margin, or a wallet, with others if given."""
+    return first_found(lambda room: _behind(case, room))
 
 
-def _isolated(rules: Any, grid: Grid, atom: Fraction, case: Situation) -> Desk:
-    """Return a desk with a position isolated with its initial margin, entry value / leverage."""
-    size = exact(case.get("size", 1))
-    desk = Desk(rules, [grid], [case.entry], [TRADER], atom=atom)
-    desk.open(TRADER, MARKET, case.side * size, case.entry)
-    desk.pocket(TRADER, MARKET, size * exact(case.entry) / exact(case.leverage))
+def first_found(make: Callable[[int], Desk]) -> dict[str, Any]:
+    """Return the prices that a desk shows; where it finds none, those of one that looks further."""
+    answers: dict[str, Any] = {}
+    for room in ROOMS:
+        desk = make(room)
+        answers = {"liq_price": liquidation_price(desk), "bankruptcy_price": bankruptcy_price(desk)}
+        if answers["liq_price"]:
+            break
+    return answers
+
+
+def _behind(case: Situation, room: int) -> Desk:
+    preset, changes = next(rules for venue, rules in RULES.items() if case.venue.startswith(venue))
+    size, entry = signed(case), exact(case.entry)
+    others = _others(case)
+    grids = [fine_grid(MARKET, entry, size, room)]
+    grids += [fine_grid(f"{OTHER}{row}", other["mark"], other["size"], room) for row, other in enumerate(others)]
+    isolated = case.gives("leverage") and not case.gives("wb")
+    money = leverage_money(case, abs(size) * entry) if isolated else wallet(case)
+    atom = fine_atom(*grids, amounts=[money])
+    schedules = {MARKET: published(case.mmr, case.get("cum", 0), atom)}
+    for grid, other in zip(grids[1:], others, strict=True):
+        schedules[grid.symbol] = published(other["mmr"], other.get("cum", 0), atom)
+    taker = exact(case.get("taker", 0))
+    changes = {
+        **changes,
+        "margin.schedules": schedules,
+        "margin.closing_fee": {"rate_ppm": ppm(taker), "price": "mark"} if taker else None,
+        "margin.mode": "isolated" if isolated else "cross",
+    }
+    prices = [entry, *(other["mark"] for other in others)]
+    desk = Desk(under(preset, changes), grids, prices, [TRADER], atom=atom)
+    desk.open(TRADER, MARKET, size, entry)
+    for grid, other in zip(grids[1:], others, strict=True):
+        desk.open(TRADER, grid.symbol, exact(other.get("side", 1)) * exact(other["size"]), other["entry"])
+    if isolated:
+        desk.pocket(TRADER, MARKET, money)
+    else:
+        desk.lend(TRADER, money)
     return desk
 
 
-@example("liq_price", "Bybit", needs="side leverage entry mmr", answers="liq_price")
-def maintenance_at_entry(case: Situation) -> dict[str, Any]:
-    """An isolated USDT position whose maintenance margin is worked out at its entry price."""
-    grid = fine_grid(MARKET, case.entry, 1)
-    changes = {"margin.schedule": flat(1, case.mmr), "margin.valuation": {"price": "entry"}, "margin.mode": "isolated"}
-    return {"liq_price": liquidation_price(_isolated(under("bybit-linear", changes), grid, fine_atom(grid), case))}
+def signed(case: Situation) -> Fraction:
+    """Return the signed size of a position: `size`, `qty` or `contracts`, one if none is given, by `side` if it is."""
+    names = [name for name in ("size", "qty", "contracts") if case.gives(name)]
+    size = exact(case.get(names[0], 1)) if names else Fraction(1)
+    if not size:
+        raise Unsupported("the price at which a position of no size is liquidated")
+    return exact(case.get("side", 1)) * size
 
 
-@example("liq_price", "OKX", "Gate", needs="side leverage entry size mmr taker", answers="liq_price")
-def closing_fee_at_mark(case: Situation) -> dict[str, Any]:
-    """An isolated position whose maintenance margin holds the fee of closing at the mark."""
-    grid = fine_grid(MARKET, case.entry, case.size)
-    changes = {
-        "margin.schedule": flat(1, case.mmr),
-        "margin.closing_fee": {"rate_ppm": ppm(case.taker), "price": "mark"},
-        "margin.mode": "isolated",
-    }
-    return {"liq_price": liquidation_price(_isolated(under("okx", changes), grid, fine_atom(grid), case))}
+def leverage_money(case: Situation, value: Fraction) -> Fraction:
+    """Return what is behind an isolated position: its value by its leverage, and what its holder has added to it."""
+    leverage = exact(case.leverage)
+    if leverage <= 0:
+        raise Unsupported(f"a leverage of {case.leverage}")
+    return value / leverage + exact(case.get("extra", 0))
 
 
-@example(
-    "liq_price", "Bybit inverse", needs="qty entry balance order_margin mmr taker", answers="bankruptcy_price liq_price"
-)
-def inverse_with_closing_fee(case: Situation) -> dict[str, Any]:
-    """An inverse long in cross margin; maintenance at entry and the fee of closing at the bankruptcy price."""
-    changes = {
-        "margin.schedule": flat(1, case.mmr),
-        "margin.valuation": {"price": "entry"},
-        "margin.closing_fee": {"rate_ppm": ppm(case.taker), "price": "bankruptcy"},
-        "contract.closing_fee.fee_ppm": ppm(case.taker),
-    }
-    rules = under("bybit-inverse", changes)
-    fine = _inverse(rules, fine_grid(MARKET, case.entry, case.qty), case)
-    # The venue shows prices on its tick: the first one at which a long is distressed lies above the exact price.
-    exactly = liquidation_price(fine)
-    return {"bankruptcy_price": bankruptcy_price(fine), "liq_price": -(-exactly // TICK) * TICK}
+def wallet(case: Situation) -> Fraction:
+    """Return the money behind positions in cross margin, by the word that the venue has for it."""
+    words = [word for word in ("wb", "balance", "deposit", "margin") if case.gives(word)]
+    if not words:
+        raise Unsupported("a position without any money behind it; none of wb, balance, deposit, margin is given")
+    return exact(case.get(words[0], 0)) - exact(case.get("order_margin", 0))
 
 
-TICK = Fraction(1, 2)
+def _others(case: Situation) -> list[dict[str, Any]]:
+    """Return the other positions of the wallet: a list, one, or none."""
+    others = case.get("other", None) or []
+    return others if isinstance(others, list) else [others]
 
 
-def _inverse(rules: Any, grid: Grid, case: Situation) -> Desk:
-    """Return a desk with an inverse long and the balance that is not held for orders."""
-    desk = Desk(rules, [grid], [case.entry], [TRADER], atom=fine_coin_atom(grid))
-    desk.deposit(TRADER, exact(case.balance) - exact(case.order_margin))
-    desk.open(TRADER, MARKET, case.qty, case.entry)
-    return desk
-
-
-@example("liq_price", "Kraken", needs="contracts entry margin imr mmr", answers="liq_price ioc_limit")
-def equity_protection(case: Situation) -> dict[str, Any]:
-    """An inverse long with its margin; the limit of the forced order is the price at which equity is zero."""
-    grid = fine_grid(MARKET, case.entry, case.contracts)
-    rules = under("kraken-futures", {"margin.schedule": flat(case.imr, case.mmr)})
-    desk = Desk(rules, [grid], [case.entry], [TRADER], atom=fine_coin_atom(grid))
-    desk.deposit(TRADER, case.margin)
-    desk.open(TRADER, MARKET, case.contracts, case.entry)
-    return {"liq_price": liquidation_price(desk), "ioc_limit": bankruptcy_price(desk)}
-
-
-@example("liq_price", "Drift", needs="deposit size entry mmr", answers="liq_price")
-def deposit_behind_a_position(case: Situation) -> dict[str, Any]:
-    """A deposit behind a position at its entry price."""
-    grid = fine_grid(MARKET, case.entry, case.size)
-    desk = Desk(under("drift-v2", rates(1, case.mmr)), [grid], [case.entry], [TRADER], atom=fine_atom(grid))
-    desk.deposit(TRADER, case.deposit)
-    desk.open(TRADER, MARKET, case.size, case.entry)
-    return {"liq_price": liquidation_price(desk)}
-
-
-@example("liq_price", "dYdX", needs="e s p mmf", answers="liq_price equity_at_liq")
+@example("liq_price", "dYdX", needs="e s p mmf", answers="liq_price equity_at_liq bankruptcy_price")
 def net_collateral(case: Situation) -> dict[str, Any]:
     """Equity e before s is opened at p; the requirement of another position, which stays, counts as well."""
     size, other = exact(case.s), exact(case.get("mmr_other", 0))
-    desk = _collateral_desk(case, size, exact(case.p), other)
-    found = liquidation_price(desk)
-    # Once more on a grid that holds the price found, to read the equity there.
-    there = _collateral_desk(case, size, found, other)
-    return {"liq_price": found, "equity_at_liq": there.equity(TRADER) - other}
+    answers = first_found(lambda room: _collateral_desk(case, size, exact(case.p), other, room))
+    found = answers["liq_price"]
+    if found:
+        # Once more on a grid that holds the price found, to read the equity there.
+        there = _collateral_desk(case, size, found, other)
+        answers["equity_at_liq"] = there.equity(TRADER) - other
+    return answers
 
 
-def _collateral_desk(case: Situation, size: Fraction, mark: Fraction, other: Fraction) -> Desk:
+def _collateral_desk(case: Situation, size: Fraction, mark: Fraction, other: Fraction, room: int = 1) -> Desk:
     """Return a desk with a position marked at a price, and another worth ten times its fixed requirement."""
-    grids = [fine_grid(MARKET, mark, size)]
+    grids = [fine_grid(MARKET, mark, size, room)]
     prices: list[Number] = [mark]
     if other:
-        grids.append(fine_grid(OTHER, 10 * other, 1))
+        grids.append(fine_grid(OTHER, 10 * other, 1, room))
         prices.append(10 * other)
     schedules = {MARKET: flat(1, case.mmf), **({OTHER: flat(1, Fraction(1, 10))} if other else {})}
     desk = Desk(under("dydx-v4", {"margin.schedules": schedules, "margin.open_interest": None}), grids, prices,
-                [TRADER], atom=fine_atom(*grids))  # fmt: skip
-    desk.deposit(TRADER, case.e)
+                [TRADER], atom=fine_atom(*grids, amounts=[exact(case.e)]))  # fmt: skip
+    desk.lend(TRADER, case.e)
     desk.open(TRADER, MARKET, size, exact(case.p))
     if other:
         desk.open(TRADER, OTHER, 1, 10 * other)
     return desk
 
 
-@example("bankruptcy_price", "Bybit inverse", needs="entry leverage tick", answers="raw rounded")
-def inverse_bankruptcy(case: Situation) -> dict[str, Any]:
-    """An isolated inverse long with the margin of its leverage; exact, and rounded to the tick by the venue's rule."""
-    answers = {}
-    rules = under("bybit-inverse", {"margin.schedule": flat(1, 0), "contract.closing_fee": None})
-    for name, grid in (
-        ("raw", fine_grid(MARKET, case.entry, 1000)),
-        ("rounded", Grid(MARKET, exact(case.tick), Fraction(1))),
-    ):
-        desk = Desk(rules, [grid], [_on_grid(case.entry, grid)], [TRADER], atom=fine_coin_atom(grid))
-        desk.deposit(TRADER, Fraction(1000) / exact(case.entry) / exact(case.leverage))
-        desk.open(TRADER, MARKET, 1000, case.entry)
-        answers[name] = bankruptcy_price(desk, on_grid=name == "rounded")
-    return answers
-
-
-def _on_grid(price: Number, grid: Grid) -> Fraction:
-    return round(exact(price) / grid.tick) * grid.tick
-
-
-@example("bankruptcy_price", "Bybit", needs="entry leverage side", answers="bankruptcy_price")
+@example("bankruptcy_price", "Bybit", needs="entry leverage", answers="bankruptcy_price")
 def linear_bankruptcy(case: Situation) -> dict[str, Any]:
     """An isolated linear position with the margin of its leverage."""
-    grid = fine_grid(MARKET, case.entry, 1)
+    size, entry = signed(case), exact(case.entry)
+    grid = fine_grid(MARKET, entry, size)
     rules = under("bybit-linear", {"margin.schedule": flat(1, 0), "margin.mode": "isolated"})
-    return {"bankruptcy_price": bankruptcy_price(_isolated(rules, grid, fine_atom(grid), case))}
+    desk = Desk(rules, [grid], [entry], [TRADER], atom=fine_atom(grid))
+    desk.open(TRADER, MARKET, size, entry)
+    desk.pocket(TRADER, MARKET, leverage_money(case, abs(size) * entry))
+    return {"bankruptcy_price": bankruptcy_price(desk)}

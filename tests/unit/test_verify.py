@@ -101,6 +101,39 @@ def test_a_case_passes_fails_or_is_unsupported() -> None:
     assert counts([unsupported, contradiction]) == {"passed": 0, "failed": 0, "unsupported": 2}
 
 
+def test_a_result_that_differs_says_which_inputs_nobody_used() -> None:
+    extra = case(inputs={"a": 1, "b": 2, "c": 3}, expected={"sum": 6})
+    assert judge(extra, KNOWN).outcome == "unsupported"
+    assert judge(extra, KNOWN).lines == ["the play makes no use of c", "sum: expected 6, got 3.0"]
+    assert judge(case(inputs={"a": 1, "b": 2, "c": 3}), KNOWN).outcome == "passed"
+
+
+def test_a_contradiction_says_what_is_printed_and_what_comes_out() -> None:
+    assert judge(case(expected={"sum": 4}, published_inconsistent=True), KNOWN).lines[-1] == "sum: expected 4, got 3.0"
+    unknown = judge(case(kind="product", published_inconsistent=True), KNOWN)
+    assert unknown.lines[-1] == "the source contradicts its own formula; it prints {'sum': 3}"
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        (float("nan"), "inputs.a: must be a finite number (got nan)"),
+        (float("inf"), "inputs.a: must be a finite number (got inf)"),
+        (1e300, "inputs.a: must lie between 1e-15 and 1e+18, or be 0 (got 1e+300)"),
+        (10**400, "inputs.a: must lie between 1e-15 and 1e+18, or be 0 (got a whole number of many digits)"),
+        (1e-40, "inputs.a: must lie between"),
+        ([0] * 5_000, "inputs.a: at most 1000 entries are played (got 5000)"),
+        ([[[[[[[1]]]]]]], "more than 6 levels of lists and tables"),
+        ("9" * 500, "inputs.a: a text of more than 200 characters"),
+        ({"deep": [float("nan")]}, "inputs.a.deep[0]: must be a finite number"),
+    ],
+)
+def test_inputs_that_no_venue_can_be_built_with_are_named(value: Any, says: str) -> None:
+    verdict = judge(case(inputs={"a": value, "b": 2}), KNOWN)
+    assert verdict.outcome == "failed"
+    assert says in verdict.lines[0]
+
+
 def test_who_plays_a_case_never_sees_what_is_expected() -> None:
     situation = Situation(case())
     assert "3" not in str(vars(situation))
