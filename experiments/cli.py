@@ -383,6 +383,52 @@ def study(
 
 
 @app.command
+def validate(
+    scenario: Annotated[
+        str | None,
+        Parameter(help="Built-in scenario or a TOML file; left out: only the file of --against is judged."),
+    ] = None,
+    /,
+    *,
+    against: Annotated[
+        Path | None,
+        Parameter(
+            help="A market of your own beside it: a file of one-minute candles or of trades, or a folder with trades "
+            "and quotes (docs/realism.md says which columns)."
+        ),
+    ] = None,
+    symbol: Annotated[str | None, Parameter(help="Symbol to pick from a file that holds several.")] = None,
+    rules: Rules = "textbook",
+    sets: Sets = None,
+    traders: Traders = None,
+    seeds: Annotated[int, Parameter(help="How many seeds; numbers are medians over them.")] = 1,
+    first_seed: Annotated[int, Parameter(name="--seed", help="The first of them.")] = 0,
+    jobs: Annotated[int, Parameter(help="Runs at the same time, each in a process of its own.")] = 1,
+    out: Annotated[
+        Path | None, Parameter(help="Folder to write to.", show_default=lambda _: "results/validate-SCENARIO")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Judge how real a market looks: twenty facts, each beside what real markets have.
+
+    Writes a picture for each fact, one of all, and scorecard.json (what --json prints). A fact that cannot be told from
+    what there is (order flow from candles) does not pass and is said. Each run is stored as soon as it is finished: the
+    same command goes on where it stopped.
+
+    For example:
+
+        delever validate calm --seeds 4 --jobs 2
+        delever validate --against BTCUSDT-1m-2025-02.csv.gz
+    """
+    from .validating import validate_market
+
+    validate_market(
+        scenario, rules=rules, against=against, symbol=symbol, sets=sets or [], traders=traders, seeds=seeds,
+        first_seed=first_seed, jobs=jobs, out=out, as_json=as_json,
+    )  # fmt: skip
+
+
+@app.command
 def warmup() -> None:
     """Compile all kernels now, so that no later command waits for it.
 

@@ -98,7 +98,7 @@ def read_prices(
     if the file is missing, empty or no table, lacks a column or the symbol, or holds a row that is not a
     positive price at its time.
     """
-    return _Reader(Path(path)).read(symbol, time_column, price_column)
+    return TableReader(Path(path)).read(symbol, time_column, price_column)
 
 
 def time_text(time_s: float) -> str:
@@ -108,7 +108,7 @@ def time_text(time_s: float) -> str:
     return f"{time_s:g} s"
 
 
-class _Reader:
+class TableReader:
     """One reading of one file: every check knows the path and the row for its message."""
 
     def __init__(self, path: Path) -> None:
@@ -117,12 +117,8 @@ class _Reader:
         """For each row in use its number in the file, without the header, from 1."""
 
     def read(self, symbol: str | None, time_column: str | None, price_column: str | None) -> Prices:
-        frame = self.frame()
-        frame.columns = [str(name).strip() for name in frame.columns]
-        self.rows = np.arange(1, len(frame) + 1)
-        frame = self.one_symbol(frame, symbol)
-        if len(frame) < 2:
-            self.fail(f"has {len(frame)} rows of prices; at least two are needed")
+        """Return the prices; see `read_prices`."""
+        frame = self.table(symbol)
         time_name = self.column(frame, TIME_COLUMNS, time_column, "time")
         price_name = self.column(frame, PRICE_COLUMNS, price_column, "price")
         names = {name.lower(): name for name in frame.columns}
@@ -150,7 +146,18 @@ class _Reader:
         row = "" if place is None else f", row {self.rows[place]}"
         raise PriceFileError(f"{self.path}{row}: {what}")
 
+    def table(self, symbol: str | None) -> pd.DataFrame:
+        """Return the rows of a symbol, at least two, under the names of the file."""
+        frame = self.frame()
+        frame.columns = [str(name).strip() for name in frame.columns]
+        self.rows = np.arange(1, len(frame) + 1)
+        frame = self.one_symbol(frame, symbol)
+        if len(frame) < 2:
+            self.fail(f"has {len(frame)} rows of prices; at least two are needed")
+        return frame
+
     def frame(self) -> pd.DataFrame:
+        """Return the whole file, CSV as text."""
         import pandas as pd
 
         if not self.path.is_file():
@@ -232,9 +239,18 @@ class _Reader:
             place = int(wrong[0])
             if np.isfinite(values[place]):
                 self.fail(f"{name} is {values[place]:g}; a price must be above 0", place)
-            found = column.iloc[place]
-            problem = "is missing (NaN)" if str(found) in MISSING else f"{found} is not a finite number"
-            self.fail(f"{name} {problem}; give a price above 0", place)
+            self.fail(f"{name} {_problem(column.iloc[place])}; give a price above 0", place)
+        return values
+
+    def amounts(self, column: pd.Series, name: str) -> Floats:
+        """Return the column as amounts, all finite and none below 0."""
+        values = _floats(column)
+        wrong = np.flatnonzero(~(np.isfinite(values) & (values >= 0.0)))
+        if wrong.size:
+            place = int(wrong[0])
+            if np.isfinite(values[place]):
+                self.fail(f"{name} is {values[place]:g}; an amount is not below 0", place)
+            self.fail(f"{name} {_problem(column.iloc[place])}; give an amount", place)
         return values
 
     def regular(self, time_s: Floats) -> float:
@@ -270,6 +286,10 @@ class _Reader:
         if wrong.size:
             place = int(wrong[0])
             self.fail(f"{name} {price[place]:g} is not between low {low[place]:g} and high {high[place]:g}", place)
+
+
+def _problem(found: object) -> str:
+    return "is missing (NaN)" if str(found) in MISSING else f"{found} is not a finite number"
 
 
 def _floats(column: pd.Series) -> Floats:
