@@ -19,8 +19,9 @@ from delever.engine.tables import (
     TIER_MAINTENANCE_PPM,
 )
 
-from .desk import HOUSE, Desk, Grid, Number, exact, fine_coin_atom, fine_grid
+from .desk import HOUSE, Desk, Grid, Number, decimal_step, exact, fine_atom, fine_coin_atom, fine_grid
 from .examples import Situation, Unsupported, example
+from .liquidation_prices import signed
 from .rules import PPM, flat, ppm, under
 
 TRADER, MARKET = "trader", "X"
@@ -46,13 +47,16 @@ def deductions(desk: Desk) -> list[Fraction]:
     return [desk.money(atoms) for atoms in t.tiers[first : first + count, TIER_DEDUCTION_ATOMS].tolist()]
 
 
-@example("margin", "Binance", needs="symbol floors rates", answers="cum")
+@example("margin", "Binance", needs="floors rates", answers="cum", labels="symbol")
 def maintenance_amounts(case: Situation) -> dict[str, Any]:
     """A whole table: the maintenance amount of each bracket."""
-    return {"cum": deductions(bracket_desk("binance-usdm", case.floors, case.rates))}
+    if "COIN" in case.venue:
+        unit = decimal_step(*case.floors, Fraction(1, 100))
+        return {"cum": deductions(bracket_desk("binance-coinm", case.floors, case.rates, unit))}
+    return {"cum": deductions(bracket_desk("binance-usdm", case.floors, case.rates, decimal_step(*case.floors)))}
 
 
-@example("margin", "Hyperliquid", needs="floors max_leverage", answers="maintenance_deduction")
+@example("margin", "Hyperliquid", needs="floors max_leverage", answers="maintenance_deduction", labels="asset")
 def deductions_by_leverage(case: Situation) -> dict[str, Any]:
     """A table by largest leverage: maintenance is half of initial margin."""
     pairs = zip(case.floors, case.max_leverage, strict=True)
@@ -84,7 +88,9 @@ def _bracket_before(below: Fraction, rate_ppm: int, amount: Fraction) -> tuple[i
     raise Unsupported("brackets below the given ones with whole floors and rates that join with the given amount")
 
 
-@example("margin", "Binance", needs="notional tiers", answers="mmr maintenance_amount maintenance_margin")
+@example(
+    "margin", "Binance", needs="notional tiers", answers="mmr maintenance_amount maintenance_margin", labels="symbol"
+)
 def bracket_of_a_position(case: Situation) -> dict[str, Any]:
     """A position of a value: the bracket it falls into and what it needs."""
     preset = "binance-coinm" if "COIN" in case.venue else "binance-usdm"
@@ -119,7 +125,7 @@ def _one_lot(preset: str, changes: dict[str, Any], value: Number) -> Desk:
     return desk
 
 
-@example("margin", "Hyperliquid", needs="max_leverage", answers="mmr")
+@example("margin", "Hyperliquid", needs="max_leverage", answers="mmr", labels="asset")
 def half_of_initial(case: Situation) -> dict[str, Any]:
     """The maintenance rate of a market by its largest leverage."""
     leverage = int(exact(case.max_leverage))
@@ -128,7 +134,7 @@ def half_of_initial(case: Situation) -> dict[str, Any]:
     return {"mmr": desk.maintenance(TRADER) / 10**6}
 
 
-@example("margin", "Deribit", needs="px im0 mm0 k size", answers="initial_margin maintenance_margin")
+@example("margin", "Deribit", needs="px im0 mm0 k size", answers="initial_margin maintenance_margin", labels="coin")
 def rates_that_rise_with_size(case: Situation) -> dict[str, Any]:
     """A position whose rates rise with its size in coins."""
     size, lot, coins = abs(exact(case.size)), Fraction(1), 1
@@ -156,46 +162,57 @@ def initial_margin(desk: Desk, size: Number) -> Fraction:
     return desk.money(int(atoms))
 
 
-@example("margin", "Bybit inverse", needs="qty entry leverage", answers="position_value initial_margin")
-def inverse_by_leverage(case: Situation) -> dict[str, Any]:
-    """An inverse position and the margin that its leverage asks for."""
-    changes = {"margin.schedule": flat(1 / exact(case.leverage), 0), "margin.markets": {}}
-    desk = _inverse("bybit-inverse", changes, case.qty, case.entry)
-    return {
-        "position_value": abs(desk.cost(TRADER, MARKET)),
-        "initial_margin": initial_margin(desk, case.qty),
-    }
+PRESETS_BY_VENUE = {
+    "Bybit inverse": "bybit-inverse",
+    "Kraken": "kraken-futures",
+    "BitMEX": "bitmex",
+    "Bybit": "bybit-linear",
+    "OKX": "okx",
+}
+WORDS = ("position_value", "initial_margin", "maintenance_margin", "position_value_xbt", "im_xbt", "mm_xbt")
 
 
-@example("margin", "Kraken", needs="contracts entry imr mmr", answers="position_value_xbt im_xbt mm_xbt")
-def inverse_by_rates(case: Situation) -> dict[str, Any]:
-    """An inverse position and its margins."""
-    changes = {"margin.schedule": flat(case.imr, case.mmr), "margin.markets": {}}
-    desk = _inverse("kraken-futures", changes, case.contracts, case.entry)
-    return {
-        "position_value_xbt": abs(desk.cost(TRADER, MARKET)),
-        "im_xbt": initial_margin(desk, case.contracts),
-        "mm_xbt": desk.maintenance(TRADER),
-    }
+@example("margin", *PRESETS_BY_VENUE, needs="entry leverage", answers=" ".join(WORDS), labels="symbol")
+@example("margin", *PRESETS_BY_VENUE, needs="entry imr", answers=" ".join(WORDS), labels="symbol")
+def margins_of_a_position(case: Situation) -> dict[str, Any]:
+    """A position at its entry price and its margins, by leverage or by rates; an inverse one in coins."""
+    preset = next(preset for venue, preset in PRESETS_BY_VENUE.items() if case.venue.startswith(venue))
+    if case.gives("leverage") and exact(case.leverage) < 1:
+        raise Unsupported(f"a leverage of {case.leverage}")
+    initial = 1 / exact(case.leverage) if case.gives("leverage") else case.imr
+    size = signed(case)
+    grid = fine_grid(MARKET, case.entry, size)
+    changes = {"margin.schedule": flat(initial, case.get("mmr", 0)), "margin.markets": {}, "margin.closing_fee": None}
+    rules = under(preset, changes)
+    inverse = rules.contract.payoff == "inverse"
+    atom = fine_coin_atom(grid) if inverse else fine_atom(grid)
+    desk = Desk(rules, [grid], [case.entry], [TRADER], atom=atom)
+    desk.open(TRADER, MARKET, size, case.entry)
+    found = (abs(desk.cost(TRADER, MARKET)), initial_margin(desk, size), desk.maintenance(TRADER))
+    return dict(zip(WORDS, found * 2, strict=True))
 
 
-def _inverse(preset: str, changes: dict[str, Any], contracts: Number, entry: Number) -> Desk:
-    """Return a desk with an inverse position at its entry price."""
-    grid = fine_grid(MARKET, entry, contracts)
-    desk = Desk(under(preset, changes), [grid], [entry], [TRADER], atom=fine_coin_atom(grid))
-    desk.open(TRADER, MARKET, contracts, entry)
-    return desk
-
-
-@example("adl_rank", "Binance", needs="upnl wb margin_ratio", answers="pnl_percent leverage_pnl")
+@example("adl_rank", "Binance", needs="upnl wb margin_ratio", answers="pnl_percent leverage_pnl", labels="symbol")
 def profit_and_margin(case: Situation) -> dict[str, Any]:
-    """An account by wallet balance, profit and margin ratio: the score that the engine ranks it by."""
+    """An account by wallet balance, profit and margin ratio: the score that the engine ranks it by.
+
+    The profit share is the score where the margin ratio is one, on which it does not depend.
+    """
     if exact(case.wb) < 1:
         raise Unsupported(
             "a profit as a share of at least 1 USDT: the engine divides by any balance of an atom or more"
         )
+    wealthy = exact(case.wb) + exact(case.upnl) > 0
+    return {
+        "pnl_percent": _score(case, Fraction(1)) if wealthy else _score(case, Fraction(0)),
+        "leverage_pnl": _score(case, exact(case.margin_ratio)),
+    }
+
+
+def _score(case: Situation, ratio: Fraction) -> Fraction:
+    """Return the score of an account whose maintenance margin is so large a part of its equity."""
     equity = exact(case.wb) + exact(case.upnl)
-    need = max(Fraction(0), exact(case.margin_ratio) * equity)
+    need = max(Fraction(0), ratio * equity)
     value = max(20 * need, 4 * abs(exact(case.upnl)), abs(equity), Fraction(1))
     changes = {"margin.schedule": flat(1, need / value), "margin.markets": {}, "margin.call_ppm": 0}
     grid = fine_grid(MARKET, value, 1)
@@ -205,6 +222,4 @@ def profit_and_margin(case: Situation) -> dict[str, Any]:
     desk.lend(TRADER, case.wb)
     found = {row.account: row.score for row in standings(desk.venue, 0, 1)}[desk.names[TRADER]]
     assert int(desk.venue.tables.markets[0, M_MARK_TICKS]) == desk.ticks(MARKET, value)
-    ratio = desk.maintenance(TRADER) / desk.equity(TRADER) if equity > 0 else Fraction(0)
-    share = Fraction(found) / ratio if ratio else Fraction(0)
-    return {"pnl_percent": share, "leverage_pnl": Fraction(found)}
+    return Fraction(found)

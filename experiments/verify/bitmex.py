@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 from delever.engine.contract import bankruptcy_microticks
 from delever.engine.events import Event
@@ -16,7 +16,8 @@ from delever.engine.standings import standings
 from delever.engine.tables import M_FUNDING_PPB, M_MARK_TICKS, P_LOTS
 
 from .desk import HOUSE, Desk, Grid, Number, exact, fine_coin_atom
-from .examples import Situation, example
+from .examples import Situation, Unsupported, example
+from .liquidation_prices import signed
 from .rules import PPM, flat, under
 
 MARKET = "X"
@@ -34,43 +35,61 @@ def common_tick(*prices: Number) -> Fraction:
     return tick
 
 
-def queue_desk(
-    longs: Sequence[Sequence[Number]], price: Number, traders: Sequence[str], changes: dict[str, Any]
-) -> Desk:
-    """Return a venue with holders of one side, [account, quantity, score] each, at a mark.
+class Queue(NamedTuple):
+    """Holders of one side, [account, quantity, score] each."""
 
-    They bought at half the mark (who has no score at the mark, who is below zero above it), and have as much money as
-    gives them their score up to a factor: profit share times leverage, of losers divided by it.
+    side: int
+    rows: list[list[Any]]
+
+
+def queue_of(case: Situation) -> Queue:
+    """Return the holders of a case, its `longs` or its `shorts`."""
+    side = 1 if case.gives("longs") else -1
+    rows = case.longs if side > 0 else case.shorts
+    if len({str(row[0]) for row in rows}) != len(rows) or any(exact(row[1]) <= 0 for row in rows):
+        raise Unsupported("a queue in which somebody stands twice, or without a position")
+    return Queue(side, rows)
+
+
+def queue_desk(queue: Queue, price: Number, traders: Sequence[str], changes: dict[str, Any]) -> Desk:
+    """Return a venue with holders of one side at a mark.
+
+    They entered far on the side of the mark where they gain (who has no score at the mark, who is below zero on the
+    other side), and have as much money as gives them their score up to a factor: profit share times leverage, of
+    losers divided by it.
     """
     tick = exact(price) / 2**16
     # a lot is worth a whole number of atoms at the mark, so that prices come back as they were
-    sizes = [exact(row[1]) for row in longs]
+    sizes = [exact(row[1]) for row in queue.rows]
     lot = Fraction(1, math.lcm(*(size.denominator for size in sizes)))
     atom = lot / tick / (2**16 * 10**4)
     most = 4 * int(sum(sizes) / lot)
     rules = under("bitmex", {"margin.schedule": flat(Fraction(1, 100), Fraction(1, 200)),
                              "margin.leverage_max": 0, "contract.lots_max": most, **changes})  # fmt: skip
-    names = [str(row[0]) for row in longs]
+    names = [str(row[0]) for row in queue.rows]
     desk = Desk(rules, [Grid(MARKET, tick, lot)], [price], [*names, *traders], atom=atom)
     desk.lend(HOUSE, 100 * sum(sizes) / exact(price))
-    scores = [exact(row[2]) for row in longs]
+    scores = [exact(row[2]) for row in queue.rows]
     best, worst = max([*scores, Fraction(0)]), min([abs(score) for score in scores if score < 0], default=Fraction(1))
     for name, size, score in zip(names, sizes, scores, strict=True):
-        entry = exact(price) * (Fraction(1, 2) if score > 0 else 1 if score == 0 else Fraction(3, 2))
-        desk.open(name, MARKET, size, entry)
+        away = (1 if score < 0 else -1 if score > 0 else 0) * queue.side
+        entry = exact(price) * (1 + Fraction(away, 2))
+        desk.open(name, MARKET, queue.side * size, entry)
         leverage = LEVERAGE_MOST * (score / best if score > 0 else worst / -score if score < 0 else 1)
         value = size / exact(price)
-        profit = size / entry - value
+        profit = queue.side * (size / entry - value)
         desk.lend(name, value / leverage - profit)
     return desk
 
 
 @example("adl_rank", "BitMEX", "BTCMEX", needs="longs", answers="order percentile")
+@example("adl_rank", "BitMEX", "BTCMEX", needs="shorts", answers="order percentile")
 def queue_with_lights(case: Situation) -> dict[str, Any]:
     """Holders by quantity and score: the order in which the engine would close them, and the light each is shown."""
-    desk = queue_desk(case.longs, 2**10, [], {})
+    queue = queue_of(case)
+    desk = queue_desk(queue, 2**10, [], {})
     names = {row: name for name, row in desk.names.items()}
-    found = [row for row in standings(desk.venue, 0, 1) if names[row.account] != HOUSE]
+    found = [row for row in standings(desk.venue, 0, queue.side) if names[row.account] != HOUSE]
     return {
         "order": [names[row.account] for row in found],
         "percentile": {names[row.account]: row.light_percent for row in found},
@@ -78,10 +97,12 @@ def queue_with_lights(case: Situation) -> dict[str, Any]:
 
 
 @example("adl_execution", "BitMEX", "BTCMEX", needs="longs size bankruptcy_price", answers="fills price left")
-def short_against_the_queue(case: Situation) -> dict[str, Any]:
-    """A short that is bankrupt at a price is closed against the first of the queue, at that price."""
-    desk = queue_desk(case.longs, case.bankruptcy_price, ["short"], {"liquidation.step": None})
-    desk.open("short", MARKET, -exact(case.size), exact(case.bankruptcy_price))
+@example("adl_execution", "BitMEX", "BTCMEX", needs="shorts size bankruptcy_price", answers="fills price left")
+def bankrupt_against_the_queue(case: Situation) -> dict[str, Any]:
+    """A position that is bankrupt at a price is closed against the first of the other side's queue, at that price."""
+    queue = queue_of(case)
+    desk = queue_desk(queue, case.bankruptcy_price, ["bankrupt"], {"liquidation.step": None})
+    desk.open("bankrupt", MARKET, -queue.side * abs(exact(case.size)), exact(case.bankruptcy_price))
     desk.events(int(Event.ADL))
     desk.step()
     names = {row: name for name, row in desk.names.items()}
@@ -90,11 +111,11 @@ def short_against_the_queue(case: Situation) -> dict[str, Any]:
     closed: dict[str, Fraction] = {}
     for row in rows:
         name = names[row["other"]]
-        closed[name] = closed.get(name, Fraction(0)) + desk.size(MARKET, row["lots"])
+        closed[name] = closed.get(name, Fraction(0)) + abs(desk.size(MARKET, row["lots"]))
     return {
         "fills": closed,
         "price": desk.price(MARKET, price),
-        "left": {str(row[0]): desk.position(str(row[0]), MARKET) for row in case.longs},
+        "left": {str(row[0]): abs(desk.position(str(row[0]), MARKET)) for row in queue.rows},
     }
 
 
@@ -128,19 +149,20 @@ def liquidate_at(bankruptcy: Number, filled: Sequence[Number], size: Number, fun
     return after
 
 
-@example("insurance_flow", needs="bankruptcy fill1 fill2 fund0", answers="after_first after_second")
+@example("insurance_flow", needs="bankruptcy fill1 fill2", answers="after_first after_second")
 def fund_after_two_fills(case: Situation) -> dict[str, Any]:
-    """Two liquidations, one better and one worse than the bankruptcy price."""
-    first, second = liquidate_at(case.bankruptcy, [case.fill1, case.fill2], _signed(case), case.fund0)
+    """Two liquidations at one bankruptcy price, each sold better or worse than it."""
+    fund = case.get("fund0", 0)
+    first, second = liquidate_at(case.bankruptcy, [case.fill1, case.fill2], _signed(case), fund)
     return {"after_first": first, "after_second": second}
 
 
-@example("insurance_flow", needs="bankruptcy fill size", answers="to_fund")
+@example("insurance_flow", needs="bankruptcy fill", answers="to_fund fund_after")
 def fund_after_one_fill(case: Situation) -> dict[str, Any]:
-    """One liquidation: what the fund gets, or pays."""
-    enough = 2 * abs(exact(case.size)) * exact(case.bankruptcy)
+    """One liquidation: what the fund gets, or pays; without another size, of one contract."""
+    enough = exact(case.get("fund0", 2 * abs(_signed(case)) * exact(case.bankruptcy)))
     (after,) = liquidate_at(case.bankruptcy, [case.fill], _signed(case), enough)
-    return {"to_fund": after - enough}
+    return {"to_fund": after - enough, "fund_after": after}
 
 
 def _signed(case: Situation) -> Fraction:
@@ -191,12 +213,12 @@ def one_payment_of_a_coin(case: Situation) -> dict[str, Any]:
 @example(
     "bankruptcy_price",
     "Bybit",
-    needs="size entry mark position_margin wallet max_dev",
+    needs="size entry mark position_margin max_dev",
     answers="bankruptcy_price uses_mark settles_at",
 )
 def settled_at_mark_if_far(case: Situation) -> dict[str, Any]:
     """A position with its margin and a wallet behind it; the price at which the engine deleverages it at a mark."""
-    size = exact(case.get("side", 1)) * exact(case.size)
+    size = signed(case)
     tick = common_tick(case.entry, case.mark)
     while max(exact(case.entry), exact(case.mark)) / tick < 10**5:
         tick /= 10
@@ -211,7 +233,7 @@ def settled_at_mark_if_far(case: Situation) -> dict[str, Any]:
     rules = under("bybit-linear", changes)
     desk = Desk(rules, [grid], [case.entry], ["trader"], atom=grid.lot * tick / 1000)
     desk.lend(HOUSE, 10 * abs(size) * exact(case.entry))
-    desk.deposit("trader", exact(case.position_margin) + exact(case.wallet))
+    desk.lend("trader", exact(case.position_margin) + exact(case.get("wallet", 0)))
     desk.open("trader", MARKET, size, case.entry)
     desk.marks({MARKET: case.mark})
     t, unit = desk.venue.tables, desk.unit("trader", MARKET)

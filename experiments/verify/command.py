@@ -40,13 +40,12 @@ def judge(case: Case, known: list[Example]) -> Verdict:
     try:
         check(case.inputs)
         found = find(case, known)
-        got = found.play(situation)
+        lines = mistakes(case.expected, found.play(situation), case.tolerance)
     except Unsupported as error:
         return Verdict(case, "unsupported", [str(error), *_contradiction(case)])
     except Exception as error:  # noqa: BLE001  # whatever one case holds, the others are still played
         return _failed(case, [f"could not be played: {type(error).__name__}: {error}"])
     unread = [name for name in situation.unread() if name not in found.labels]
-    lines = mistakes(case.expected, got, case.tolerance)
     if lines and unread:
         return Verdict(case, "unsupported", [f"the play makes no use of {', '.join(unread)}", *lines])
     return _failed(case, lines) if lines else Verdict(case, "passed", [])

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Any, Protocol
 
 from .cases import Tolerance
 
 Answer = Any
+
+
+class Timeline(Protocol):
+    """An answer to a list of questions: rows of when, who (or nothing), and then what is expected there."""
+
+    def at(self, when: str, *who: str) -> Any:
+        """Return what there is at a time; raises LookupError where nobody can say."""
+        ...
 
 
 def mistakes(expected: Any, got: Answer, tolerance: Tolerance, place: str = "") -> list[str]:
@@ -17,6 +25,9 @@ def mistakes(expected: Any, got: Answer, tolerance: Tolerance, place: str = "") 
     if isinstance(expected, dict):
         return _of_table(expected, got, tolerance, place)
     if isinstance(expected, list):
+        ask = getattr(got, "at", None)
+        if ask is not None:
+            got = _asked(expected, ask)
         return _of_list(expected, got, tolerance, place)
     if _is_number(expected) and _is_number(got):
         # Half an ulp of room: the published number is itself a decimal fraction written as a float.
@@ -42,6 +53,12 @@ def _of_list(expected: Sequence[Any], got: Answer, tolerance: Tolerance, place: 
         return [_line(place, expected, got)]
     pairs = zip(expected, got, strict=True)
     return [line for i, (left, right) in enumerate(pairs) for line in mistakes(left, right, tolerance, f"{place}[{i}]")]
+
+
+def _asked(expected: Sequence[Any], ask: Callable[..., Any]) -> list[Any]:
+    """Return the rows of a timeline with what the engine did at their times in the place of what is expected."""
+    rows = [row if isinstance(row, list) else [row] for row in expected]
+    return [[*row[:-1], ask(*row[:-1])] for row in rows]
 
 
 def _is_number(value: Any) -> bool:

@@ -60,16 +60,16 @@ def rate_paid(desk: Desk, code: Code) -> Fraction:
     return Fraction(paid, sum(row["amount_atoms"] for row in rows if row["kind"] == Event.TAKEOVER))
 
 
-@example("partial_liq", "Drift", needs="shortage mr fee iff price quote_price", answers="base_to_liquidate")
+@example("partial_liq", "Drift", needs="shortage mr price", answers="base_to_liquidate")
 def base_that_covers(case: Situation) -> dict[str, Any]:
-    """What a liquidator takes of a position so that the rest is margined again, out of fees for both."""
-    price = exact(case.price) * exact(case.quote_price)
-    freed = price * (exact(case.mr) - exact(case.fee) - exact(case.iff))
+    """What a liquidator takes of a position so that the rest is margined again, out of fees for both, if any."""
+    price, fee, fund_fee = exact(case.price) * exact(case.get("quote_price", 1)), case.get("fee", 0), case.get("iff", 0)
+    freed = price * (exact(case.mr) - exact(fee) - exact(fund_fee))
     if freed <= 0:
         raise Unsupported("a size that restores margin, where closing costs more than it frees")
-    changes = covering(keepers(case.fee, {"highest_ppm": ppm(case.iff)}))
+    changes = covering(keepers(fee, {"highest_ppm": ppm(fund_fee)}))
     # a position somewhat larger than what has to be closed
-    base = exact(case.shortage) / freed * Fraction(5, 4)
+    base = (exact(case.shortage) or price) / freed * Fraction(5, 4)
     desk = short_of(case.shortage, base, price, case.mr, changes)
     return {"base_to_liquidate": liquidate(desk)}
 
@@ -100,10 +100,12 @@ def ramp_at_once(case: Situation) -> dict[str, Any]:
     }
     rate, price = Fraction(1, 10), Fraction(100)
     rules = under("drift-v2", {"margin.schedule": flat(rate, rate), "contract.lots_max": LOTS,
-                               **covering(keepers(0), ramp)})  # fmt: skip
+                               "liquidation.rounds_max": 1, **covering(keepers(0), ramp)})  # fmt: skip
     # The dust is an amount of the rule's, so that atoms are those of its unit of money.
     grid = Grid(MARKET, price, decimal_step(case.shortage) / 1_000, price_max_ticks=4)
-    elapsed = case.get("slots", 0)
+    elapsed = int(case.get("slots", 0))
+    if not exact(case.shortage):
+        raise Unsupported("a part of no shortage")
     desk = Desk(rules, [grid], [price], [TRADER, KEEPER], backstops=[KEEPER], dt_s=max(1, elapsed))
     base = 2 * exact(case.shortage) / (price * rate)
     desk.open(TRADER, MARKET, base, price)
@@ -124,10 +126,12 @@ def ramp_with_orders(case: Situation) -> dict[str, Any]:
 @example("insurance_flow", "Drift", needs="sh base mr lf price cap", answers="if_fee")
 def fee_of_the_fund(case: Situation) -> dict[str, Any]:
     """The fund's part of what the margin rate leaves after the liquidator's and what is short."""
+    if not exact(case.base):
+        raise Unsupported("a fee on a position of no size")
     fee = {"highest_ppm": ppm(case.cap), "rest_ppm": ppm(case.get("share", "0.95"))}
     # A user who is short of nothing is liquidated only where that is enough.
     changes = {**covering(keepers(case.lf, fee)), "liquidation.trigger": "below" if exact(case.sh) else "at_or_below"}
-    desk = short_of(case.sh, exact(case.base), exact(case.price), case.mr, changes)
+    desk = short_of(case.sh, exact(case.base), exact(case.price) * exact(case.get("quote_price", 1)), case.mr, changes)
     liquidate(desk)
     return {"if_fee": rate_paid(desk, Code.LIQUIDATION_FEE)}
 
@@ -157,18 +161,22 @@ def loss_of_lenders(case: Situation) -> dict[str, Any]:
 @example(
     "socialised_loss",
     "Drift",
-    needs="loss long_oi short_oi long_user short_user",
+    "Mango",
+    needs="loss long_oi short_oi",
     answers="per_unit long_user_pays short_user_pays bankrupt_quote_after",
 )
 def loss_of_open_interest(case: Situation) -> dict[str, Any]:
     """Both sides bear a loss by what they hold; the venue's own side of an imbalance has nothing to pay from."""
     loss = exact(case.loss)
+    long_user, short_user = exact(case.get("long_user", case.long_oi)), exact(case.get("short_user", case.short_oi))
     held = {
-        "long_user": exact(case.long_user),
-        "other_longs": exact(case.long_oi) - exact(case.long_user),
-        "short_user": -exact(case.short_user),
-        "other_shorts": exact(case.short_user) - exact(case.short_oi),
+        "long_user": long_user,
+        "other_longs": exact(case.long_oi) - long_user,
+        "short_user": -short_user,
+        "other_shorts": short_user - exact(case.short_oi),
     }
+    if loss <= 0 or not any(held.values()):
+        raise Unsupported("a loss of nothing, or one that nobody holds positions to bear")
     lot = decimal_step(*held.values())
     price = loss / 100
     desk = _loss_desk("open_interest", [TRADER, *held], price, lot, price * lot / 10**9)

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from .desk import HOUSE, Desk, Grid, Number, exact
-from .examples import Situation, example
+from .examples import Situation, Unsupported, example
 from .rules import under
 
 MARKET, PRICE = "X", 4
@@ -26,8 +26,10 @@ def fills(
     desk = Desk(under(preset, changes), [Grid(MARKET, Fraction(1), exact(lot), 2 * PRICE)], [PRICE], names, atom=lot)
     for name, size in zip(names, orders, strict=True):
         desk.deposit(name, PRICE * exact(size))
-        _send(desk, name, 1, size)
-    _send(desk, HOUSE, -1, arriving)
+        if exact(size):
+            _send(desk, name, 1, size)
+    if exact(arriving):
+        _send(desk, HOUSE, -1, arriving)
     return [desk.position(name, MARKET) for name in names]
 
 
@@ -42,14 +44,20 @@ TOP = {"kind": "top_pro_rata", "top": {"minimum_lots": 1}}
 
 @example("prorata_matching", needs="orders aggr", answers="fills")
 def in_proportion(case: Situation) -> dict[str, Any]:
-    """All orders in proportion to their size."""
-    return {"fills": fills(case.orders, case.aggr, PRO_RATA)}
+    """All orders in proportion to their size, in whole units, at least `min` each."""
+    shares = {**PRO_RATA, "minimum_lots": int(case.get("min", 1))}
+    return {"fills": fills(case.orders, case.aggr, shares)}
 
 
 @example("prorata_matching", "CME", needs="orders aggr", answers="fills")
 def first_order_has_priority(case: Situation) -> dict[str, Any]:
-    """The first order bettered the market, the others share in proportion, at least two lots each."""
-    return {"fills": fills(case.orders, case.aggr, TOP, preset=CME)}
+    """The first order bettered the market (none did if `top` is 0); the others share in proportion, at least two lots.
+
+    `min` is another smallest number of lots.
+    """
+    least = {"minimum_lots": int(case.min)} if case.gives("min") else {}
+    allocation = {**(PRO_RATA if case.get("top", 1) == 0 else TOP), **least}
+    return {"fills": fills(case.orders, case.aggr, allocation, preset=CME)}
 
 
 @example("prorata_matching", needs="orders aggr lot", answers="fills")
@@ -63,6 +71,8 @@ def in_board_lots(case: Situation) -> dict[str, Any]:
 def one_of_a_level(case: Situation) -> dict[str, Any]:
     """One order of a level of which the total is known; the rest is older, so that what rounding leaves goes there."""
     rest = exact(case.tot) - exact(case.o)
+    if rest < 0:
+        raise Unsupported("a level that is smaller than one of its orders")
     orders = [rest, case.o] if rest > 0 else [case.o]
     return {"alloc": fills(orders, case.aggr, PRO_RATA, preset=CME)[-1]}
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from fractions import Fraction
 from typing import Any
 
 from delever.engine.margin import initial_atoms, unrealised_atoms
 
-from .desk import LOTS_FINE, VALUE_MAX_ATOMS, Desk, Grid, Number, decimal_step, exact, lots_max
+from .desk import HOUSE, LOTS_FINE, VALUE_MAX_ATOMS, Desk, Grid, Number, decimal_step, exact, lots_max
 from .examples import Situation, example
 from .rules import PPM, flat, ppm, under
 
@@ -63,9 +64,10 @@ def available_margin(case: Situation) -> dict[str, Any]:
         atom *= 10
     rules = _bare({"margin.schedule": flat("1/100", "1/200")})
     desk = Desk(rules, grids, [row[2] for row in case.mk], [TRADER], atom=atom)
-    desk.deposit(TRADER, case.collateral)
+    desk.lend(TRADER, case.collateral)
     for (symbol, size, *_), entry in zip(case.mk, entries, strict=True):
-        desk.open(TRADER, symbol, size, entry)
+        if exact(size):
+            desk.open(TRADER, symbol, size, entry)
     desk.marks({row[0]: now for row, now in zip(case.mk, case.px, strict=True)})
     t, account = desk.venue.tables, desk.names[TRADER]
     pnl = [desk.money(int(unrealised_atoms(t, account, desk.market(row[0])))) for row in case.mk]
@@ -77,41 +79,70 @@ def _grid(symbol: str, size: Number, *prices: Number) -> Grid:
     exactly = [exact(price) for price in prices]
     scale = math.lcm(*(price.denominator for price in exactly))
     tick = Fraction(math.gcd(*(int(price * scale) for price in exactly)), scale)
-    return Grid(symbol, tick, abs(exact(size)) / LOTS_FINE, min(2**20, 4 * int(max(exactly) / tick)))
-
-
-# When somebody looks, in seconds, and at which of the positions in their order: the times of the source's test.
-LOOKS = (("t=0", 0, 0), ("t=0+", 0, 0), ("t=6", 6, 0), ("t=11", 11, 0), ("t=11", 11, 1), ("t=23", 23, 1))
+    return Grid(symbol, tick, (abs(exact(size)) or Fraction(1)) / LOTS_FINE, min(2**20, 4 * int(max(exactly) / tick)))
 
 
 @example(
     "partial_liq",
     "Synthetix",
-    needs="maker taker skew_scale mult window positions",
+    needs="maker taker skew_scale mult window",
     answers="capacity_per_window timeline",
 )
 def throttle(case: Situation) -> dict[str, Any]:
     """Accounts that are all to be liquidated, one after another, as fast as the window allows."""
-    sizes = {f"acct{name}": exact(size) for name, size in case.positions.items()}
+    positions = case.get("positions", None) or {}
+    large = _throttled(case, {"large": exact(case.skew_scale) * _window_share(case) * 2})
+    large.step()
+    before = exact(case.skew_scale) * _window_share(case) * 2
+    answers: dict[str, Any] = {"capacity_per_window": before - abs(large.position("large", MARKET))}
+    if positions:
+        answers["timeline"] = Left(_throttled(case, {f"acct{name}": exact(size) for name, size in positions.items()}))
+    return answers
+
+
+def _window_share(case: Situation) -> Fraction:
+    """Return the part of the skew scale that the fees let be liquidated in a window; 1 if that is nothing."""
+    share = (exact(case.maker) + exact(case.taker)) * exact(case.mult) * int(case.window)
+    return share or Fraction(1)
+
+
+def _throttled(case: Situation, sizes: dict[str, Fraction]) -> Desk:
+    """Return a desk with accounts that are to be liquidated, and a keeper who would take everything."""
     lot = decimal_step(case.skew_scale, *sizes.values())
     rolling = {
         "scale_lots": int(exact(case.skew_scale) / lot),
         "rate_ppm": ppm(exact(case.maker) + exact(case.taker)),
         "multiplier_ppm": ppm(case.mult),
-        "window_s": case.window,
+        "window_s": int(case.window),
     }
     held = int(sum(abs(size) for size in sizes.values()) / lot)
     changes = {"liquidation.rolling": rolling, "margin.schedule": flat("1/10", "1/20"), "contract.lots_max": 4 * held}
-    rules, price = under("synthetix-v3", changes), 100
-    desk = Desk(rules, [Grid(MARKET, Fraction(1), lot)], [price], [*sizes, KEEPER], atom=lot, backstops=[KEEPER])
+    grid = Grid(MARKET, Fraction(1), lot, 4 * PRICE)
+    desk = Desk(under("synthetix-v3", changes), [grid], [PRICE], [*sizes, KEEPER], atom=lot, backstops=[KEEPER])
     desk.lend(KEEPER, RICH_ATOMS * desk.atom)
     for name, size in sizes.items():
-        desk.open(name, MARKET, size, price)
-    left = []
-    for _ in range(1 + max(seconds for _, seconds, _ in LOOKS)):
-        desk.step()
-        left.append({name: abs(desk.position(name, MARKET)) for name in sizes})
-    order = list(sizes)
-    looks = [[when, order[place], left[at][order[place]]] for when, at, place in LOOKS if place < len(order)]
-    assert rules.liquidation.rolling is not None
-    return {"capacity_per_window": rules.liquidation.rolling.capacity_lots * lot, "timeline": looks}
+        desk.open(name, MARKET, size, PRICE)
+    return desk
+
+
+PRICE = 100
+WHEN = re.compile(r"t=(\d{1,5})\+?")
+
+
+class Left:
+    """What is left of positions, by the second, as far as somebody asks."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self.names = [name for name in desk.names if name not in (KEEPER, HOUSE)]
+        self.left: list[dict[str, Fraction]] = []
+
+    def at(self, when: str, *who: str) -> Fraction:
+        """Return what is left of an account's position after the step of a second, "t=6"; a plus says: once more."""
+        found, name = WHEN.fullmatch(str(when)), who[0] if who else self.names[0]
+        if found is None or name not in self.names:
+            raise LookupError(f"no {when!r} of {name!r}: times are t=0, t=1 and so on, accounts {self.names}")
+        while len(self.left) <= int(found[1]):
+            self.desk.step()
+            self.left.append({each: abs(self.desk.position(each, MARKET)) for each in self.names})
+        return self.left[int(found[1])][name]

@@ -51,21 +51,17 @@ def _held(case: Situation, schedule: dict[str, Any]) -> Desk:
     rules = vega({"margin.schedule": schedule}, whole(case.pos))
     desk = Desk(rules, [grid], [case.mark], [TRADER], atom=FINE * grid.tick * grid.lot)
     desk.deposit(TRADER, RICH * exact(case.mark) * abs(exact(case.pos)))
-    desk.open(TRADER, MARKET, case.pos, case.mark)
+    if exact(case.pos):
+        desk.open(TRADER, MARKET, case.pos, case.mark)
     return desk
 
 
-@example("margin", "Vega", needs="mark pos slip rf", answers="maintenance")
+@example("margin", "Vega", needs="mark pos slip", answers="maintenance maint_position_only")
 def maintenance(case: Situation) -> dict[str, Any]:
-    """The maintenance margin of a position at the mark."""
-    return {"maintenance": _held(case, model(case.rf, case.rf, case.slip)).maintenance(TRADER, MARKET)}
-
-
-@example("margin", "Vega", needs="mark pos slip rfl", answers="maint_position_only")
-def maintenance_without_orders(case: Situation) -> dict[str, Any]:
-    """The maintenance margin of a position whose orders do not count."""
-    schedule = model(case.rfl, case.get("rfs", case.rfl), case.slip)
-    return {"maint_position_only": _held(case, schedule).maintenance(TRADER, MARKET)}
+    """The maintenance margin of a position at the mark; its orders, if it has any, do not count."""
+    long = case.get("rfl", case.get("rf", 0))
+    need = _held(case, model(long, case.get("rfs", case.get("rf", long)), case.slip)).maintenance(TRADER, MARKET)
+    return {"maintenance": need, "maint_position_only": need}
 
 
 def _with_orders(case: Situation, schedule: dict[str, Any], mark: Number) -> Desk:
@@ -204,46 +200,66 @@ def _rate_and_mark(margin: Fraction, index: Fraction, mark: Number | None) -> tu
     return next((rate, price) for rate, price in marks if (price * 100).denominator == 1)
 
 
-@example("margin", "Vega", needs="size px indicative rf", answers="margin")
+@example("margin", "Vega", needs="size px rf", answers="margin")
 def margin_in_auction(case: Situation) -> dict[str, Any]:
-    """The least money with which an order enters an auction that would uncross at a price now."""
-    prices = [case.px, case.indicative]
+    """The least money with which an order enters an auction that would uncross at a price now, if at any."""
+    indicative = case.get("indicative", None)
+    prices = [case.px] if indicative is None else [case.px, indicative]
     grid = Grid(MARKET, decimal_step(*prices), decimal_step(case.size))
     schedule = model(case.rf, case.rf, case.get("slip", 0))
     rules = vega({"margin.schedule": schedule, "halts.volatility_auction": {}}, whole(case.size))
     desk = Desk(rules, [grid], [case.px], [TRADER, OTHER], atom=FINE * grid.tick * grid.lot)
-    desk.lend(OTHER, RICH * exact(case.indicative))
     desk.venue.begin_auction(0, IN_HALT)
-    for name, direction in ((OTHER, 1), (HOUSE, -1)):
-        desk.limit(name, MARKET, direction, abs(exact(case.size)), case.indicative)
+    if indicative is not None:
+        desk.lend(OTHER, RICH * exact(indicative) * abs(exact(case.size)))
+        for name, direction in ((OTHER, 1), (HOUSE, -1)):
+            desk.limit(name, MARKET, direction, abs(exact(case.size)), indicative)
+    return {"margin": _least_money(desk, case.size, case.px, max(map(exact, prices)))}
+
+
+def _least_money(desk: Desk, size: Number, price: Number, highest: Number) -> Fraction:
+    """Return the least money with which the venue accepts an order of the trader."""
     before = desk.venue.snapshot()
 
     def enters(atoms: int) -> bool:
         desk.venue.restore(before)
         desk.deposit(TRADER, desk.money(atoms))
-        order = desk.order(TRADER, MARKET, case.size, case.px)
+        order = desk.order(TRADER, MARKET, size, price)
         return desk.venue.execute(order).tolist() == [Result.OK]
 
-    most = 2 * desk.atoms(abs(exact(case.size)) * max(exact(price) for price in prices))
-    return {"margin": desk.money(_first(enters, 0, most))}
+    return desk.money(_first(enters, 0, 2 * desk.atoms(abs(exact(size)) * exact(highest))))
 
 
-@example(
-    "margin", "Vega", needs="entry pos f1 f2", answers=" ".join(f"at_{percent / 100:g}" for percent in range(1, 101))
-)
+FACTORS = " ".join(f"at_{percent / 100:g}" for percent in range(1, 101))
+
+
+@example("margin", "Vega", needs="entry pos", answers=FACTORS)
 def isolated_margin(case: Situation) -> dict[str, Any]:
-    """What opening a position moves into its margin account at a factor of the trader's own."""
+    """What opening a position moves into its margin account at a factor of the trader's own: f1, f2 and so on."""
+    names = [name for name in case.given if name[0] == "f" and name[1:].isdigit()]
+    desks = {factor: _isolated(case.entry, case.pos, factor) for factor in (case.get(name, None) for name in names)}
     found = {}
-    for name in sorted(name for name in case.given if name[0] == "f" and name[1:].isdigit()):
-        factor = case.given[name]
-        grid = Grid(MARKET, decimal_step(case.entry), decimal_step(case.pos))
-        rules = vega({"margin.schedule": model(0.01, 0.01, 0), "margin.pockets": None}, whole(case.pos))
-        desk = Desk(rules, [grid], [case.entry], [TRADER], atom=FINE * grid.tick * grid.lot)
-        desk.deposit(TRADER, RICH * exact(case.entry) * abs(exact(case.pos)))
-        desk.command(TRADER, Kind.SET_LEVERAGE, symbol=MARKET, amount=ppm(factor))
+    for factor, desk in desks.items():
         desk.open(TRADER, MARKET, case.pos, case.entry)
         found[f"at_{factor:g}"] = desk.balance(TRADER, MARKET)
     return found
+
+
+def _isolated(price: Number, size: Number, factor: Number, money: int = RICH) -> Desk:
+    """Return a desk where a trader has set a margin factor of its own."""
+    grid = Grid(MARKET, decimal_step(price), decimal_step(size))
+    rules = vega({"margin.schedule": model(0.01, 0.01, 0), "margin.pockets": None}, whole(size))
+    desk = Desk(rules, [grid], [price], [TRADER], atom=FINE * grid.tick * grid.lot)
+    desk.deposit(TRADER, money * exact(price) * abs(exact(size)))
+    desk.command(TRADER, Kind.SET_LEVERAGE, symbol=MARKET, amount=ppm(factor))
+    return desk
+
+
+@example("margin", "Vega", needs="px size factor", answers="order_margin")
+def isolated_order_margin(case: Situation) -> dict[str, Any]:
+    """The least money with which an order enters at a margin factor of the trader's own."""
+    desk = _isolated(case.px, case.size, case.factor, 0)
+    return {"order_margin": _least_money(desk, case.size, case.px, case.px)}
 
 
 @example("margin", "Vega", needs="pos mark slip", answers="network_maintenance")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
 from delever.engine.commands import Kind
 
 from .desk import HOUSE, Desk, Grid, Number, decimal_step, exact
-from .examples import Situation, example
+from .examples import Situation, Unsupported, example
+from .limits import ENTRIES_MAX
 from .rules import PPM, ppm
 from .vega import MARKET, TRADER, model, take_over, vega, whole
 
@@ -52,12 +54,12 @@ def _wealth(desk: Desk, name: str) -> Fraction:
     return desk.equity(name, MARKET) + desk.balance(name)
 
 
-@example("insurance_flow", "Vega", needs="deposit pool0", answers="pool_after")
+@example("insurance_flow", "Vega", needs="deposit", answers="pool_after")
 def seize_margin(case: Situation) -> dict[str, Any]:
     """A party is closed out at the mark at which it entered: all its margin goes to the pool."""
-    size = max(Fraction(1), exact(case.deposit) * 20 / PRICE)
-    desk = _desk(KEEPING, [size], [PRICE], [TRADER], case.deposit, case.pool0)
-    desk.fund(case.pool0)
+    size, pool = max(Fraction(1), exact(case.deposit) * 20 / PRICE), case.get("pool0", 0)
+    desk = _desk(KEEPING, [size], [PRICE], [TRADER], case.deposit, pool)
+    desk.fund(pool)
     take_over(desk, TRADER, size, PRICE, case.deposit)
     return {"pool_after": desk.fund_balance()}
 
@@ -107,11 +109,12 @@ def _offer(desk: Desk, size: Number, price: Number) -> None:
     desk.limit(HOUSE, MARKET, side, abs(exact(size)), price)
 
 
-@example("insurance_flow", "Vega", needs="pool0", answers="after_second_takeover after_mark_60")
+@example("insurance_flow", "Vega", needs="pool0", answers="after_first_takeover after_second_takeover after_mark_60")
 def pool_of_two_takeovers(case: Situation) -> dict[str, Any]:
     """Scenario 0012-POSR-016: a party loses 100 with one long from 200, and 20 of 40 with two shorts from 100."""
     desk = _desk(KEEPING, [1], [200], [TRADER], case.pool0)
     desk.fund(case.pool0)
+    after = []
     for size, entry, margin, mark in ((1, 200, 100, 100), (-2, 100, 20, 120)):
         desk.marks({MARKET: entry})
         desk.open(TRADER, MARKET, size, entry)
@@ -119,9 +122,9 @@ def pool_of_two_takeovers(case: Situation) -> dict[str, Any]:
         desk.lend(TRADER, -desk.balance(TRADER))
         desk.step(**{MARKET: mark})
         assert desk.position(TRADER, MARKET) == 0
-    second = _pool(desk)
+        after.append(_pool(desk))
     desk.step(**{MARKET: 60})
-    return {"after_second_takeover": second, "after_mark_60": _pool(desk)}
+    return {"after_first_takeover": after[0], "after_second_takeover": after[1], "after_mark_60": _pool(desk)}
 
 
 def _pool(desk: Desk) -> Fraction:
@@ -134,20 +137,41 @@ def _unrealised(desk: Desk) -> Fraction:
     return desk.position("fund", MARKET) * mark - desk.cost("fund", MARKET)
 
 
-@example("insurance_flow", "Vega", needs="steps", answers="position realised unrealised")
+@example("insurance_flow", "Vega", needs="steps", answers="position realised unrealised avg_entry pool_after")
 def profit_of_takeovers(case: Situation) -> dict[str, Any]:
     """The network takes positions over at marks, those with a size; [mark, size] each."""
-    prices, sizes = [mark for mark, _ in case.steps], [size for _, size in case.steps if exact(size)]
-    desk = _desk(KEEPING, sizes, prices, [TRADER])
+    desk, start = _network(case, [mark for mark, _ in case.steps], [size for _, size in case.steps])
     for mark, size in case.steps:
-        if exact(size):
-            take_over(desk, TRADER, size, mark, 0)
-        else:
-            desk.step(**{MARKET: mark})
+        _take_or_mark(desk, mark, size)
+    return _profit(desk, start)
+
+
+def _network(case: Situation, prices: Sequence[Number], sizes: Sequence[Number]) -> tuple[Desk, Fraction]:
+    """Return a desk whose pool has its own money and enough for any loss, and how much the latter is."""
+    held = [size for size in sizes if exact(size)]
+    enough = sum((abs(exact(size)) for size in held), Fraction(1)) * max(map(exact, prices))
+    pool = exact(case.get("pool0", 0))
+    desk = _desk(KEEPING, held, list(prices), [TRADER], pool, enough)
+    desk.fund(pool + enough)
+    return desk, enough
+
+
+def _take_or_mark(desk: Desk, mark: Number, size: Number) -> None:
+    if exact(size):
+        take_over(desk, TRADER, size, mark, 0)
+    else:
+        desk.step(**{MARKET: mark})
+
+
+def _profit(desk: Desk, start: Fraction) -> dict[str, Any]:
+    """Return the network's position and its profit; `start` is what the pool began with beside its own."""
+    size = desk.position("fund", MARKET)
     return {
-        "position": desk.position("fund", MARKET),
-        "realised": desk.fund_balance(),
+        "position": size,
+        "realised": desk.fund_balance() - start,
         "unrealised": _unrealised(desk),
+        "avg_entry": desk.cost("fund", MARKET) / size if size else None,
+        "pool_after": _pool(desk) - start,
     }
 
 
@@ -155,25 +179,28 @@ def profit_of_takeovers(case: Situation) -> dict[str, Any]:
     "insurance_flow",
     "Vega",
     needs="p1 p2 mark",
-    answers="position avg_entry " + " ".join(f"unrealised_at_{price}" for price in range(1, 1_001)),
+    answers="position avg_entry " + " ".join(f"unrealised_at_{price} pool_at_{price}" for price in range(1, 1_001)),
 )
 def profit_of_two_longs(case: Situation) -> dict[str, Any]:
-    """The network takes over a long at one price and a long at another; its profit there and at a mark."""
-    desk = _desk(KEEPING, [1], [case.p1, case.p2, case.mark], [TRADER])
-    for price in (case.p1, case.p2):
-        take_over(desk, TRADER, 1, price, 0)
-    size = desk.position("fund", MARKET)
-    answers = {"position": size, "avg_entry": desk.cost("fund", MARKET) / size}
-    answers[f"unrealised_at_{case.p2:g}"] = _unrealised(desk)
-    desk.step(**{MARKET: case.mark})
-    return {**answers, f"unrealised_at_{case.mark:g}": _unrealised(desk)}
+    """The network takes over a long, or another size, at one price and at another; its profit there and at a mark."""
+    prices, size = [case.p1, case.p2, case.mark], case.get("size", 1)
+    desk, start = _network(case, prices, [size, size])
+    answers: dict[str, Any] = {}
+    for price, taken in zip(prices, (size, size, 0), strict=True):
+        _take_or_mark(desk, price, taken)
+        found = _profit(desk, start)
+        answers[f"unrealised_at_{price:g}"] = found["unrealised"]
+        answers[f"pool_at_{price:g}"] = found["pool_after"]
+    return {**answers, "position": found["position"], "avg_entry": found["avg_entry"]}
 
 
 @example("insurance_flow", "Vega", needs="size entry exit", answers="network_realised")
 def profit_of_a_sale(case: Situation) -> dict[str, Any]:
     """The network takes a position over, waits for somebody to trade with, and sells it whole."""
     changes = {"margin.schedule": RISK, **sales(share=1, every_lots=0, book_share=1)}
-    desk = _desk(changes, [case.size], [case.entry, case.exit], [TRADER])
+    enough = abs(exact(case.size)) * max(exact(case.entry), exact(case.exit))
+    desk = _desk(changes, [case.size], [case.entry, case.exit], [TRADER], enough)
+    desk.fund(enough)
     take_over(desk, TRADER, case.size, case.entry, 0)
     desk.step()
     assert desk.position("fund", MARKET) == exact(case.size), "without another side of the book it waits"
@@ -185,12 +212,14 @@ def profit_of_a_sale(case: Situation) -> dict[str, Any]:
     return {"network_realised": desk.fund_balance() - before}
 
 
-@example("partial_liq", "Vega", needs="pos frac full maxfrac book steps", answers="sizes")
+@example("partial_liq", "Vega", needs="pos frac full maxfrac book", answers="sizes")
 def sell_step_by_step(case: Situation) -> dict[str, Any]:
-    """What the network sells in each step to a book that is filled up again."""
+    """What the network sells in each step, of so many or until nothing is left, to a book that is filled up again."""
     desk = _seller(case, case.book)
-    sizes = []
-    for _ in range(case.steps):
+    sizes: list[Fraction] = []
+    while len(sizes) < int(case.get("steps", ENTRIES_MAX)):
+        if not case.gives("steps") and not desk.position("fund", MARKET):
+            break
         _offer(desk, _signed(case, case.book), PRICE)
         sizes.append(_sold(desk))
         desk.command(HOUSE, Kind.CANCEL_ALL)
@@ -201,6 +230,8 @@ def sell_step_by_step(case: Situation) -> dict[str, Any]:
 def sell_within_a_range(case: Situation) -> dict[str, Any]:
     """What the network sells to a book of which only the lots within the range count, and which is not filled up."""
     reach = ppm(case.get("range", "1/10"))
+    if not exact(case.in_range):
+        raise Unsupported("a book without any lots within the range")
     desk = _seller(case, 10 * exact(case.in_range), reach)
     _offer(desk, _signed(case, case.in_range), PRICE)
     beyond = 1 - 2 * Fraction(reach, PPM) * (1 if exact(case.pos) > 0 else -1)

@@ -22,7 +22,7 @@ from .vega import MARKET, TRADER, YEAR_S, model, vega
 PPB = 10**9
 
 
-@example("mark_price", "Vega", needs="", answers="mark trade_price")
+@example("mark_price", "Vega", needs="", answers="mark trade_price", labels="den")
 def composite_mark(case: Situation) -> dict[str, Any]:
     """Trades, the book and oracles, as far as a case gives them; a weighted mean if it gives weights, else a median."""
     parts = _components(case)
@@ -37,19 +37,19 @@ def composite_mark(case: Situation) -> dict[str, Any]:
 
 def _oracles(case: Situation) -> list[Number]:
     """Return the prices of the oracles: `oracle`, or `o1`, `o2` and so on."""
-    single = [case.oracle] if "oracle" in case.given else []
-    return single + [case.given[f"o{i}"] for i in range(1, 9) if f"o{i}" in case.given]
+    found = (case.get(name, None) for name in ("oracle", *(f"o{i}" for i in range(1, 9))))
+    return [price for price in found if price is not None]
 
 
 def _trades(case: Situation) -> list[tuple[Number, Number, Fraction]]:
     """Return price, size and age, as a part of the window, of every trade; one that is given alone is new."""
-    if "trade" in case.given:
+    if case.gives("trade"):
         return [(case.trade, 1, Fraction(0))]
     return [(price, size, 1 - exact(weight)) for price, size, weight in case.get("trades", [])]
 
 
 def _components(case: Situation) -> list[str]:
-    known = (["trades"] if _trades(case) else []) + (["impact"] if "book" in case.given else [])
+    known = (["trades"] if _trades(case) else []) + (["impact"] if case.gives("book") else [])
     if not known and not _oracles(case):
         raise Unsupported("a mark out of none of trades, book and oracles")
     return known + [f"source_{i + 1}" for i in range(len(_oracles(case)))]
@@ -90,10 +90,11 @@ def _mark(case: Situation, parts: list[str], composite: dict[str, Any]) -> Fract
     return desk.price(MARKET, int(desk.venue.tables.markets[0, M_MARK_TICKS]))
 
 
-@example("price_band", "Vega", needs="ref lower upper bid", answers="auction_triggered")
+@example("price_band", "Vega", needs="ref lower upper", answers="auction_triggered")
 def monitored_price(case: Situation) -> dict[str, Any]:
     """An order meets one at a price, while log-normal bounds around the reference are those given."""
-    tick = decimal_step(case.ref, case.lower, case.upper, case.bid)
+    price = case.bid if case.gives("bid") else case.ask
+    tick = decimal_step(case.ref, case.lower, case.upper, price)
     low, ref, high = (int(exact(price) / tick) for price in (case.lower, case.ref, case.upper))
     changes = {"halts.volatility_auction": bounds_between(low, ref, high), "contract.lots_max": 100}
     grid = Grid(MARKET, tick, Fraction(1))
@@ -102,9 +103,9 @@ def monitored_price(case: Situation) -> dict[str, Any]:
     desk.deposit(TRADER, 1_000 * exact(case.ref))
     desk.trade(TRADER, HOUSE, MARKET, 1, ref)
     desk.step()
-    side = 1 if exact(case.bid) >= exact(case.ref) else -1
+    side = 1 if exact(price) >= exact(case.ref) else -1
     report = desk.step_with(
-        [desk.order(HOUSE, MARKET, -side, case.bid), desk.order(TRADER, MARKET, side, case.bid)], desk.index
+        [desk.order(HOUSE, MARKET, -side, price), desk.order(TRADER, MARKET, side, price)], desk.index
     )
     assert not report.results.any()
     return {"auction_triggered": bool(desk.venue.tables.markets[0, M_AUCTION] == IN_HALT)}
@@ -127,7 +128,7 @@ def bounds_between(low: int, reference: int, high: int) -> dict[str, Any]:
     return rule
 
 
-@example("funding", "Vega", needs="s_twap dt ir lot", answers="payment_per_unit_position aux2_long_2")
+@example("funding", "Vega", needs="s_twap dt ir", answers="payment_per_unit_position funding_payment aux2_long_2")
 def funding_payment(case: Situation) -> dict[str, Any]:
     """What positions of one and of two units pay at the end of an interval; without bounds the carry is paid whole."""
     index, mark = exact(case.s_twap), exact(case.get("f_twap", case.s_twap))
@@ -147,9 +148,10 @@ def funding_payment(case: Situation) -> dict[str, Any]:
         "mark": {"components": ["last"], "window_s": 1, "renew_in_rounds": False},
         "charges.funding": funding,
     }
-    grid = Grid(MARKET, decimal_step(index, mark), exact(case.lot))
+    lot = exact(case.get("lot", 1))
+    grid = Grid(MARKET, decimal_step(index, mark), lot)
     names = ["one", "two"]
-    atom = decimal_step(case.lot) * grid.tick / 1_000
+    atom = decimal_step(lot) * grid.tick / 1_000
     desk = Desk(vega(changes), [grid], [index], names, atom=atom, dt_s=seconds)
     for size, name in enumerate(names, start=1):
         desk.deposit(name, 100 * index * grid.lot)
@@ -159,4 +161,4 @@ def funding_payment(case: Situation) -> dict[str, Any]:
     before = [desk.balance(name) + desk.balance(name, MARKET) for name in names]
     desk.step()
     paid = [was - desk.balance(name) - desk.balance(name, MARKET) for name, was in zip(names, before, strict=True)]
-    return {"payment_per_unit_position": paid[0], "aux2_long_2": paid[1]}
+    return {"payment_per_unit_position": paid[0], "funding_payment": paid[0], "aux2_long_2": paid[1]}

@@ -308,8 +308,9 @@ def by_session_profit(case: Situation) -> dict[str, Any]:
         desk.deposit(name, 10 * abs(profit))
         if profit:
             desk.open(name, MARKET, profit, 1)
-    desk.open("loser", MARKET, -deficit, 1)
-    desk.limit(HOUSE, MARKET, -1, deficit, 2)
+    if deficit:
+        desk.open("loser", MARKET, -deficit, 1)
+        desk.limit(HOUSE, MARKET, -1, deficit, 2)
     desk.marks({MARKET: 2})
     before = [desk.balance(name) for name in names]
     desk.step()
