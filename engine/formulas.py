@@ -35,12 +35,13 @@ LAST, MID, BOOK, INDEX, INDEX_BASIS, INDEX_FUNDING = range(6)
 Numbers = Any
 
 
-def pnl_margin(unrealised: Numbers, balance: Numbers, equity: Numbers, maintenance: Numbers) -> Numbers:
+def pnl_margin(unrealised: Numbers, balance: Numbers, equity: Numbers, maintenance: Numbers, least: int) -> Numbers:
     """Return profit as a share of the unit's balance times its margin ratio, 0 without equity; amounts in atoms (R-W9).
 
-    Source: Binance, auto-deleveraging; see the presets.
+    `least`: what a balance counts for at least, so that hardly any money is not a huge profit. Source: Binance,
+    auto-deleveraging; see the presets.
     """
-    gain = np.maximum(0, unrealised) / np.maximum(1, balance)
+    gain = np.maximum(0, unrealised) / np.maximum(least, balance)
     return gain * ((equity > 0) * (maintenance / np.maximum(1, equity)))
 
 

@@ -35,6 +35,7 @@ from .tables import (
     U_FLAGS,
     V_ACCOUNTS,
     V_ADL_AT_TURN,
+    V_ADL_BALANCE_ATOMS,
     V_ADL_FILTERS,
     V_ADL_RANK,
     V_ADL_SPREAD,
@@ -143,7 +144,7 @@ def score_of(t: Tables, account: int, market: int) -> float:
     rank = t.venue[V_ADL_RANK]
     assert lots != 0
     if rank == PNL_MARGIN:
-        return pnl_margin(worth - cost, balance_atoms(t, unit), equity, maintenance)
+        return pnl_margin(worth - cost, balance_atoms(t, unit), equity, maintenance, t.venue[V_ADL_BALANCE_ATOMS])
     if rank == ENTRY_LEVERAGE:
         return entry_leverage(cost, value, equity)
     gain, leverage = profit_share(worth - cost, cost), position_leverage(value, equity)

@@ -83,6 +83,7 @@ from .tables import (
     UNIT_COLUMNS,
     V_ACCOUNTS,
     V_ADL_AT_TURN,
+    V_ADL_BALANCE_ATOMS,
     V_ADL_CANCELS,
     V_ADL_PRICE,
     V_ADL_RANK,
@@ -134,7 +135,7 @@ PRICE_TICKS_LIMIT = 32**4
 # What `_fill_marks` and `_fill_waterfall` take from the rules.
 RULE_SWITCHES = [
     V_LEFTOVER, V_SEIZE_MARGIN, V_WAREHOUSE_LEVERAGE, V_ADL_TRIGGER, V_ADL_RANK, V_ADL_PRICE, V_ADL_CANCELS,
-    V_ADL_SPREAD, V_ADL_AT_TURN,
+    V_ADL_SPREAD, V_ADL_AT_TURN, V_ADL_BALANCE_ATOMS,
     V_MARK_FIRST, V_MARK_SECOND, V_MARK_THIRD, V_COLLAR_PPM, *TERM_SWITCHES, *WATCH_SWITCHES,
     *CONTRACT_SWITCHES, V_SESSION, *MATCHING_SWITCHES, *LIQUIDATION_SWITCHES, *HALT_SWITCHES, *FUND_SWITCHES,
     *PRICE_SWITCHES,
@@ -344,6 +345,7 @@ def _fill_waterfall(venue: NDArray[np.int64], rules: RuleSet) -> None:
     ours = type(adl).scores is Deleveraging.scores
     venue[V_ADL_RANK] = rank = ADL_RANKS.index(adl.rank) if ours else NONE
     venue[V_ADL_SPREAD] = adl.spread
+    venue[V_ADL_BALANCE_ATOMS] = adl.least_balance_atoms
     venue[V_ADL_AT_TURN] = int(rank in (NONE, RANDOM_START) or adl.spread != QUEUE)
     venue[V_ADL_PRICE] = ADL_PRICES.index(adl.price)
     venue[V_ADL_CANCELS] = int(adl.cancel_orders)

@@ -6,13 +6,13 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from delever.engine.formulas import entry_leverage, pnl_margin, position_leverage, profit_share, rank_score
 from delever.engine.tables import ADL_RANKS, ENTRY_LEVERAGE, FAIREST, MIN_MAX, PNL_MARGIN, PRO_RATA, QUEUE, RANDOM_START
 
 from .adl_terms import Eligibility, FarFromMark, PoolRatio
-from .base import Rule
+from .base import ATOMS_PER_QUOTE, Rule
 from .drawdown import Drawdown
 
 
@@ -60,6 +60,8 @@ class Deleveraging(Rule):
     `min_max`: whole lots, the largest share of a profit as small as can be."""
     price: Literal["bankruptcy", "mark", "previous_mark", "index"] = "bankruptcy"
     """Price at which both sides are closed; `index` is the oracle price."""
+    least_balance_quote: int | None = Field(default=None, ge=1, le=10**12)
+    """With `pnl_margin`: what a balance counts for at least when a profit is divided by it; none: one atom."""
     cancel_orders: bool = True
     """Whether the counterparty's open orders in the market are cancelled."""
     drawdown: Drawdown | None = None
@@ -77,11 +79,17 @@ class Deleveraging(Rule):
             raise ValueError(
                 f"far_from_mark corrects a bankruptcy price: it needs price = 'bankruptcy' (got {self.price!r})"
             )
+        if self.least_balance_quote is not None and self.rank != "pnl_margin":
+            raise ValueError(f"least_balance_quote is of rank = 'pnl_margin' (got {self.rank!r})")
         if self.pool is not None and self.price == "bankruptcy":
             raise ValueError(
                 "pool closes positions of a solvent fund: it needs price = 'mark', 'previous_mark' or 'index'"
             )
         return self
+
+    @property
+    def least_balance_atoms(self) -> int:
+        return 1 if self.least_balance_quote is None else self.least_balance_quote * ATOMS_PER_QUOTE
 
     @property
     def spread(self) -> int:
@@ -100,7 +108,8 @@ class Deleveraging(Rule):
         assert (h.lots != 0).all()
         scores: NDArray[np.float64]
         if rank == PNL_MARGIN:
-            scores = pnl_margin(h.unrealised_atoms, h.balance_atoms, h.equity_atoms, h.maintenance_atoms)
+            least = self.least_balance_atoms
+            scores = pnl_margin(h.unrealised_atoms, h.balance_atoms, h.equity_atoms, h.maintenance_atoms, least)
         elif rank == ENTRY_LEVERAGE:
             scores = entry_leverage(h.cost_atoms, h.value_atoms, h.equity_atoms)
         elif rank == RANDOM_START:

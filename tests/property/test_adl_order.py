@@ -347,9 +347,9 @@ def test_a_formula_is_one_for_columns_and_for_numbers(rows: list[tuple[int, int,
     columns = np.array(rows, dtype=np.int64).T
     one, other = kernel(pnl_margin), kernel(entry_leverage)
     columns[0] |= 1  # lots
-    expected = pnl_margin(*columns), entry_leverage(columns[1], np.abs(columns[2]), columns[3])
+    expected = pnl_margin(*columns, 1), entry_leverage(columns[1], np.abs(columns[2]), columns[3])
     for i, (a, b, c, d) in enumerate(columns.T):
-        assert one(a, b, c, d) == expected[0][i]
+        assert one(a, b, c, d, 1) == expected[0][i]
         assert other(b, abs(c), d) == expected[1][i]
 
 

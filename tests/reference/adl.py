@@ -148,7 +148,8 @@ def score(state: State, account: int, market: int) -> float:
     value = float(state.value(market, abs(position.lots), state.mark[market]))
     if state.rules["deleveraging"]["rank"] == "pnl_margin":
         profit = float(max(0, margin.unrealised(state, account, market)))
-        gain = profit / float(max(1, state.balances[unit]))
+        least = (state.rules["deleveraging"]["least_balance_quote"] or 0) * ATOMS_PER_QUOTE
+        gain = profit / float(max(1, least, state.balances[unit]))
         return gain * (float(margin.maintenance(state, unit)) / equity if equity > 0 else 0.0)
     cost = float(abs(position.cost))
     ratio = value / cost if position.cost > 0 else cost / value

@@ -39,6 +39,8 @@ def adl_terms(rng: Random, rules: dict[str, Any]) -> None:
             "hedged_ppm": rng.choice([None, None, 0, 300_000]),
             "spare_backstops": rng.random() < 0.3,
         }
+    if adl["rank"] == "pnl_margin":
+        adl["least_balance_quote"] = rng.choice([None, 1, 50])
 
 
 def funds(rng: Random, rules: dict[str, Any]) -> None:

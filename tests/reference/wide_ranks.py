@@ -13,5 +13,6 @@ QUEUES = ("pnl_leverage", "leveraged_return", "pnl", "leverage", "size", "random
 def draw_rank(rng: Random, rules: dict[str, Any]) -> None:
     """Draw a rank that `random_rules` does not know, and see to it that somebody is deleveraged."""
     rules["deleveraging"]["rank"] = rng.choice([*QUEUES, *SPLIT])
+    rules["deleveraging"].pop("least_balance_quote", None)
     if rules["deleveraging"]["trigger"] == "none":
         rules["deleveraging"]["trigger"] = "equity_below_zero"

@@ -60,7 +60,9 @@ RULES = RuleSet(
         seize_margin=True,
     ),
     insurance=written_out(Insurance, initial_quote=12_500),
-    deleveraging=Deleveraging(trigger="fund_empty", rank="pnl_margin", price="bankruptcy", cancel_orders=True),
+    deleveraging=Deleveraging(
+        trigger="fund_empty", rank="pnl_margin", least_balance_quote=100, price="bankruptcy", cancel_orders=True
+    ),
     socialisation=Socialisation(rule="none"),
     charges=Charges(
         maker_ppm=200,
@@ -135,6 +137,10 @@ SOURCES: dict[str, Source] = {
         "deleveraging.rank",
         "deleveraging.price",
         "deleveraging.cancel_orders",
+    ),
+    **choose(
+        "the page prints max(1, wallet balance) once for all contracts, without a unit: 1 BTC here, 100 account units",
+        "deleveraging.least_balance_quote",
     ),
     **cite("regular users: 0.02 % and 0.05 %", "2024", "memory", "charges.maker_ppm", "charges.taker_ppm"),
     **cite("liquidation clearance fee of BTCUSD_PERP", "2024", "memory", "charges.liquidation_ppm"),

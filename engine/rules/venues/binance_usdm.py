@@ -99,7 +99,9 @@ RULES = RuleSet(
         disposal_interval_s=10,
         disposal_range_ppm=10_000,
     ),
-    deleveraging=Deleveraging(trigger="fund_empty", rank="pnl_margin", price="bankruptcy", cancel_orders=True),
+    deleveraging=Deleveraging(
+        trigger="fund_empty", rank="pnl_margin", least_balance_quote=1, price="bankruptcy", cancel_orders=True
+    ),
     socialisation=Socialisation(rule="none"),
     charges=Charges(
         maker_ppm=200,
@@ -231,10 +233,12 @@ SOURCES: dict[str, Source] = {
         "deleveraging.trigger",
     ),
     **cite(
-        f"{_ADL}: unrealised profit / collateral x margin ratio; exact form in a thread quoting the page",
+        f"{_ADL}: unrealised profit / collateral x margin ratio, max(0, profit) / max(1, wallet balance); exact form "
+        "in a thread quoting the page",
         "2019-09-09",
         "read",
         "deleveraging.rank",
+        "deleveraging.least_balance_quote",
     ),
     **cite(
         f"{_ADL}: at the bankruptcy price of the liquidated order, without fee; open orders are cancelled",
