@@ -64,6 +64,8 @@ def sample_premiums(venue: Venue) -> None:
     funding = venue.rules.charges.funding
     assert funding is not None and funding.has_own_samples
     rule = funding.premium
+    if rule is not None and rule.every_s is not None and venue.step % venue.steps(rule.every_s):
+        return  # R-F4: between two samples
     for market, row in enumerate(venue.tables.markets):
         if rule is None:
             row[M_MARK_SUM_TICKS] += row[M_MARK_TICKS]
@@ -88,7 +90,8 @@ def premium_ppb(venue: Venue, market: int, rule: Premium) -> int:
     row = venue.tables.markets[market]
     index, last = int(row[M_INDEX_TICKS]), int(row[M_LAST_TICKS])
     if rule.impact is not None:
-        amount = rule.impact.notional_atoms(int(venue.tables.tiers[row[M_TIERS], TIER_INITIAL_PPM]))
+        initial_ppm = int(venue.tables.tiers[row[M_TIERS], TIER_INITIAL_PPM])
+        amount = rule.impact.notional_atoms(initial_ppm, venue.markets[market].symbol)
         bid = impact_microticks(venue.tables, market, -1, amount)
         ask = impact_microticks(venue.tables, market, 1, amount)
         above = max(0, bid - index * PPM) if bid else 0

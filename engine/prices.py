@@ -172,7 +172,8 @@ class Prices:
                 if self._spare_alpha:
                     self._sample_spare(row)
             if impact is not None:
-                mid = self.impact_mid_ticks(market, impact.notional_atoms(self.initial_ppm(market)))
+                symbol = self.venue.markets[market].symbol
+                mid = self.impact_mid_ticks(market, impact.notional_atoms(self.initial_ppm(market), symbol))
                 if mid > 0:
                     row[M_IMPACT_TICKS], row[M_IMPACT_STEP] = mid, step
 

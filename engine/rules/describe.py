@@ -37,6 +37,8 @@ def quantity(path: str, value: Plain) -> str:
         return "none"
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, list) and not value:
+        return "none"
     if isinstance(value, list):
         return "; ".join(_row(row) for row in value) if _is_table(value) else ", ".join(map(str, value))
     if isinstance(value, dict):

@@ -24,6 +24,8 @@ class Premium(Rule):
     """The cash amount of `impact`."""
     median_s: int | None = Field(default=None, ge=1, le=3_600)
     """Seconds of which the median is taken before the mean of the interval, or none for the mean of all samples."""
+    every_s: int | None = Field(default=None, ge=1, le=3_600)
+    """Seconds between two samples, or none for a sample in every step."""
     interest: Literal["clamped", "added"] = "clamped"
     """Whether the interest part pulls the premium within `clamp_ppb`, or is added to it whole."""
 
@@ -31,6 +33,8 @@ class Premium(Rule):
     def _amount_fits(self) -> Premium:
         if (self.source == "impact") != (self.impact is not None):
             raise ValueError('premium.impact gives the amount of source = "impact": give both or neither')
+        if self.median_s is not None and self.every_s is not None:
+            raise ValueError("premium.median_s is the median of a sample in every step: leave premium.every_s out")
         return self
 
 

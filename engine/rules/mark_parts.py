@@ -16,6 +16,13 @@ MISSING = -1
 """Age of a component that does not exist."""
 
 
+class ImpactAmount(Rule):
+    """The cash amount of one market (R-P7). Source: Hyperliquid, funding."""
+
+    notional_quote: int = Field(ge=1, le=10**9)
+    """Value to be bought and sold, in quote units."""
+
+
 class Impact(Rule):
     """A cash amount that is walked into both sides of the book, and the average prices it would get (R-P7)."""
 
@@ -23,11 +30,17 @@ class Impact(Rule):
     """Value to be bought and sold, in quote units."""
     over_initial_rate: bool = False
     """Whether the amount is margin: it is then divided by the initial margin rate of the market's first tier."""
+    markets: dict[str, ImpactAmount] | None = None
+    """Markets with an amount of their own, by symbol; none: all have the same."""
 
-    def notional_atoms(self, initial_ppm: int) -> int:
-        """Return the value to walk in atoms, rounded down. Source: dYdX v4, funding (500 USDC / initial fraction)."""
+    def notional_atoms(self, initial_ppm: int, symbol: str = "") -> int:
+        """Return the value to walk in a market in atoms, rounded down.
+
+        Source: dYdX v4, funding (500 USDC / initial fraction); Hyperliquid, funding (amounts by market).
+        """
         assert initial_ppm > 0
-        whole = self.notional_quote * ATOMS_PER_QUOTE
+        own = (self.markets or {}).get(symbol)
+        whole = (self.notional_quote if own is None else own.notional_quote) * ATOMS_PER_QUOTE
         return whole * PPM // initial_ppm if self.over_initial_rate else whole
 
 

@@ -21,6 +21,8 @@ def own_sample(state: State, market: int) -> None:
         memory.index_sum[market] = memory.index_sum.get(market, 0) + state.index[market]
         state.premium_count[market] += 1
         return
+    if rule["every_s"] and state.step % state.steps(rule["every_s"]):
+        return
     memory.premiums[market, state.step] = sample = premium(state, market, rule)
     if rule["median_s"]:
         group = state.steps(rule["median_s"])

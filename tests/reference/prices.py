@@ -97,7 +97,8 @@ def first_tier(state: State, market: int) -> dict[str, int]:
 
 def amount_of(state: State, market: int, rule: dict[str, Any]) -> int:
     """Return the amount of an impact rule in atoms (R-P7)."""
-    whole: int = rule["notional_quote"] * PPM
+    own = (rule["markets"] or {}).get(state.markets[market].symbol, rule)
+    whole: int = own["notional_quote"] * PPM
     return whole * PPM // first_tier(state, market)["initial_ppm"] if rule["over_initial_rate"] else whole
 
 

@@ -14,7 +14,9 @@ def _maybe(rng: Random, value: Any) -> Any:
 
 
 def _impact(rng: Random) -> dict[str, Any]:
-    return {"notional_quote": rng.choice([1, 5, 50]), "over_initial_rate": rng.random() < 0.3}
+    amounts = rng.choice([1, 5, 50])
+    own = rng.choice([None, None, {"M0": {"notional_quote": 2}, "M2": {"notional_quote": 20}}])
+    return {"notional_quote": amounts, "over_initial_rate": rng.random() < 0.3, "markets": own}
 
 
 def said_by_sources(seed: int, step: int, path_ticks: list[int], rule: dict[str, Any] | None) -> list[Any]:
@@ -92,6 +94,8 @@ def funding(rng: Random, rules: Rules) -> None:
         "interest": rng.choice(["clamped", "added"]),
         "median_s": rng.choice([None, rule["interval_s"]]),
     }
+    if rule["premium"]["median_s"] is None:
+        rule["premium"]["every_s"] = rng.choice([None, 1, 2, 5])
     rule["margin_cap"] = _maybe(rng, {"factor_ppm": rng.choice([0, 10_000, 6_000_000])})
     if kind in ("premium", "twap"):
         rule["interest_rates"] = _maybe(rng, {"quote_ppb": 600_000, "base_ppb": rng.choice([0, 900_000])})

@@ -27,6 +27,7 @@ from delever.engine.rules.io import (
 from delever.engine.rules.liquidation import Liquidation
 from delever.engine.rules.margin import Margin, Tier
 from delever.engine.rules.mark import Mark, MarkInputs
+from delever.engine.rules.mark_parts import MISSING
 from delever.engine.rules.presets import (
     BINANCE_USDM,
     HYPERLIQUID,
@@ -196,7 +197,11 @@ def test_mark_is_the_median_of_three() -> None:
         funding_interval_steps=8,
     )
     # index + basis = 10,070.5, half up; median(bid, ask, last) = 10,140; index = 10,000.
-    assert HYPERLIQUID.mark.mark_ticks(inputs, 10**6) == 10_071
+    assert Mark(components=("index_basis", "book", "index")).mark_ticks(inputs, 10**6) == 10_071
+    # The same with ages; without a book the spare average joins the other two (R-P9).
+    aged = inputs._replace(index_age_s=0, book_age_s=0)
+    assert HYPERLIQUID.mark.mark_ticks(aged, 10**6) == 10_071
+    assert HYPERLIQUID.mark.mark_ticks(aged._replace(book_age_s=MISSING, spare_ticks=10_020), 10**6) == 10_020
     # index x (1 + 0.1 % x 4/8) = 10,005; index + basis = 10,071; last = 10,300.
     assert BINANCE_USDM.mark.mark_ticks(inputs, 10**6) == 10_071
     assert Mark(components=("index_funding",)).mark_ticks(inputs, 10**6) == 10_005

@@ -6,16 +6,20 @@ from delever.engine.rules.base import PPM
 from delever.engine.rules.charges import Charges, Funding
 from delever.engine.rules.contract import Contract
 from delever.engine.rules.deleveraging import Deleveraging
+from delever.engine.rules.funding_parts import Premium
 from delever.engine.rules.halts import Halts
 from delever.engine.rules.insurance import Insurance
 from delever.engine.rules.liquidation import Liquidation
 from delever.engine.rules.margin import Margin, Tier
 from delever.engine.rules.mark import Mark
+from delever.engine.rules.mark_parts import Composite, Impact, ImpactAmount, SpareAverage, Update
 from delever.engine.rules.matching import Matching
 from delever.engine.rules.rounding import Rounding
 from delever.engine.rules.ruleset import RuleSet
 from delever.engine.rules.socialisation import Socialisation
 from delever.engine.rules.sources import Source, choose, cite
+
+from .model import written_out
 
 
 def tiers_by_leverage(*brackets: tuple[int, int]) -> tuple[Tier, ...]:
@@ -37,6 +41,8 @@ def tiers_by_leverage(*brackets: tuple[int, int]) -> tuple[Tier, ...]:
     return tiers
 
 
+_LARGE = ImpactAmount(notional_quote=20_000)
+
 RULES = RuleSet(
     name="hyperliquid",
     contract=Contract(payoff="linear", lots_max=100_000_000, orders_per_account_max=1_000),
@@ -54,7 +60,13 @@ RULES = RuleSet(
         isolated_allowed=True,
         call_ppm=0,
     ),
-    mark=Mark(components=("index_basis", "book", "index"), window_s=150, renew_in_rounds=False),
+    mark=Mark(
+        components=("index_basis", "book", "index"),
+        window_s=150,
+        renew_in_rounds=False,
+        composite=written_out(Composite, method="median", spare=SpareAverage(window_s=30)),
+        update=Update(every_s=3),
+    ),
     liquidation=Liquidation(
         act=True,
         trigger="below",
@@ -96,6 +108,13 @@ RULES = RuleSet(
             clamp_ppb=500_000,
             cap_ppb=40_000_000,
             notional="index",
+            premium=written_out(
+                Premium,
+                source="impact",
+                impact=written_out(Impact, notional_quote=6_000, markets={"BTC": _LARGE, "ETH": _LARGE}),
+                every_s=5,
+                interest="clamped",
+            ),
         ),
     ),
     halts=Halts(collar_ppm=950_000),
@@ -163,7 +182,18 @@ SOURCES: dict[str, Source] = {
         "trading/robust-price-indices",
         "the mark moves when validators publish, about every 3 s, not between liquidations",
         "mark.renew_in_rounds",
+        "mark.update.every_s",
     ),
+    **_docs(
+        "trading/robust-price-indices",
+        "median; if exactly two of the three exist, an EMA of 30 s of the second joins. As long as the index stands in "
+        "for the external mids that is so until the book has both sides for the first time, and while sources of the "
+        "index are all stale",
+        "mark.composite.method",
+        "mark.composite.spare.window_s",
+    ),
+    **choose("all inputs weigh alike", "mark.composite.weights"),
+    **choose("no age at which an input drops out is documented", "mark.composite.stale_s"),
     **choose("a venue that acts; false is its counterfactual", "liquidation.act"),
     **_docs("trading/liquidations", "account equity below maintenance margin", "liquidation.trigger"),
     **_docs("trading/liquidations", "market orders to the book first", "liquidation.stage", "liquidation.price"),
@@ -230,9 +260,21 @@ SOURCES: dict[str, Source] = {
     ),
     **_docs(
         "trading/funding",
-        "0.01 % per 8 hours; clamp 0.05 %. The model samples the premium of the mid, not of impact prices",
+        "0.01 % per 8 hours; clamp 0.05 %",
         "charges.funding.interest_ppb",
         "charges.funding.clamp_ppb",
+        "charges.funding.premium.interest",
+    ),
+    **_docs(
+        "trading/funding and contract-specifications",
+        "premium of impact prices over the oracle, sampled every 5 s: impact notional of 20,000 USDC for BTC and ETH, "
+        "6,000 for all others",
+        "charges.funding.premium.source",
+        "charges.funding.premium.every_s",
+        "charges.funding.premium.impact.notional_quote",
+        "charges.funding.premium.impact.over_initial_rate",
+        "charges.funding.premium.impact.markets.BTC.notional_quote",
+        "charges.funding.premium.impact.markets.ETH.notional_quote",
     ),
     **_docs("trading/funding", "4 % an hour", "charges.funding.cap_ppb"),
     **_docs("trading/funding", "position size at the oracle price", "charges.funding.notional"),
