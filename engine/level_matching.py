@@ -10,6 +10,7 @@ from .kernel import kernel
 from .matching import CANCEL_NOT_REDUCING, CANCEL_SELF_TRADE, match, trade
 from .positions import closable_lots
 from .shares import share_out, tradable_lots
+from .surplus import is_refused
 from .tables import (
     L_HEAD,
     M_BEST_ASK,
@@ -117,6 +118,7 @@ def _trade_shares(t: Tables, order: int, market: int, side: int, price: int) -> 
 
     An order whose fills have left another of its account nothing to reduce is cut here; the next pass shares the rest.
     """
+    forced = t.orders[order, O_FLAGS] & FLAG_FORCED != 0
     maker = t.levels[market, price, L_HEAD]
     while maker != NONE:
         after = t.orders[maker, O_NEXT]
@@ -128,7 +130,20 @@ def _trade_shares(t: Tables, order: int, market: int, side: int, price: int) -> 
             assert lots <= t.orders[order, O_LOTS]
             if lots == 0:
                 cancel(t, maker, CANCEL_NOT_REDUCING)
+            elif forced and is_refused(t, t.orders[order, O_ACCOUNT], market, side * lots, price):
+                t.orders[order, O_LOTS] = 0
+                _forget_shares(t, after)
+                return True
             else:
                 trade(t, order, maker, market, side, lots, price)
         maker = after
     return True
+
+
+@kernel
+def _forget_shares(t: Tables, maker: int) -> None:
+    """Take back what was shared out to an order and those behind it, when their taker has ended (R-W37)."""
+    while maker != NONE:
+        assert t.shares[maker] >= 0
+        t.shares[maker] = 0
+        maker = t.orders[maker, O_NEXT]

@@ -17,12 +17,15 @@ from .tables import (
     V_ACCOUNTS,
     V_BUFFER_PPM,
     V_CANCELS,
+    V_COVERED_UNIT,
+    V_LOST_MAX_ATOMS,
     V_RAMPED,
     V_START_PPM,
     V_STOP_PPM,
     V_SURPLUS,
     V_SURPLUS_COVERS,
     V_SURPLUS_PPM,
+    V_SURPLUS_REFUSES,
     V_SURPLUS_UNIT,
     V_TAKES_ALL,
     V_TAKES_AT_MARK,
@@ -33,7 +36,7 @@ from .units import PPM
 # What `fill_liquidation` and `fill_vault` take from the rules; a snapshot does not overwrite it.
 LIQUIDATION_SWITCHES = [
     V_SURPLUS, V_SURPLUS_PPM, V_SURPLUS_COVERS, V_SURPLUS_UNIT, V_START_PPM, V_STOP_PPM, V_BUFFER_PPM, V_TAKES_AT_MARK,
-    V_TAKES_ALL, V_CANCELS, V_RAMPED,
+    V_TAKES_ALL, V_CANCELS, V_RAMPED, V_SURPLUS_REFUSES, V_LOST_MAX_ATOMS,
 ]  # fmt: skip
 
 
@@ -47,6 +50,9 @@ def fill_liquidation(venue: NDArray[np.int64], rule: Liquidation) -> None:
     if surplus is not None:
         venue[V_SURPLUS_PPM] = NONE if surplus.cap_ppm is None else surplus.cap_ppm
         venue[V_SURPLUS_COVERS] = int(surplus.covers)
+        venue[V_SURPLUS_REFUSES] = int(surplus.refusal is not None)
+        venue[V_LOST_MAX_ATOMS] = 0 if surplus.refusal is None else surplus.refusal.lost_atoms
+    venue[V_COVERED_UNIT] = NONE
     venue[V_SURPLUS_UNIT] = venue[V_ACCOUNTS] + FUND
     if takeover is not None:
         venue[V_TAKES_AT_MARK] = int(takeover.price == "mark")

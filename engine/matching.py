@@ -9,7 +9,7 @@ from .contract import value_atoms, worth_of
 from .events import Event, has_room, record
 from .kernel import kernel
 from .positions import charge_liquidation_fee, closable_lots, release_flat_pocket, settle_side
-from .surplus import due_atoms, settle_surplus
+from .surplus import due_atoms, is_refused, settle_surplus
 from .tables import (
     FUND,
     L_HEAD,
@@ -86,6 +86,9 @@ def match(t: Tables, order: int) -> bool:
             if lots == 0:
                 orders[order, O_LOTS] = 0
                 break
+        if flags & FLAG_FORCED and is_refused(t, account, market, side * lots, price):
+            orders[order, O_LOTS] = 0
+            break
         trade(t, order, maker, market, side, lots, price)
     return True
 

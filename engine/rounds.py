@@ -26,12 +26,14 @@ from .tables import (
     M_FORCED_CAUSE,
     M_FORCED_STEP,
     M_MARK_TICKS,
+    NONE,
     P_LOTS,
     U_COOLDOWN_STEP,
     U_FLAGS,
     U_FREED_ATOMS,
     U_LIQUIDATION,
     U_SINCE_STEP,
+    V_COVERED_UNIT,
     V_GUARD_PPM,
     V_LIQUIDATIONS,
     V_LISTED_COUNT,
@@ -150,6 +152,7 @@ def begin_treatment(t: Tables, units: Table, start: int) -> int:
     positions with its bankruptcy price.
     """
     venue = t.venue
+    venue[V_COVERED_UNIT] = NONE
     for i in range(start, units.shape[0]):
         if not has_room(t):
             return i

@@ -133,7 +133,7 @@ class _Round:
         self.direct = bool(adl_terms.goes_direct(self.t))
         booked = np.zeros(len(due), dtype=np.int64)
         if self.rule.stage != "takeover_only" and not self.direct:
-            booked = np.where(self.straight, 0, due[:, S_POSITIONS])
+            booked = np.where(self.straight | self._skips(due), 0, due[:, S_POSITIONS])
         room = booked
         if self.rule.stage == "book":
             room = np.clip(orders_left - np.cumsum(booked) + booked, 0, booked)
@@ -149,6 +149,16 @@ class _Round:
             return np.zeros(len(due), dtype=np.int64)
         levels = scale_up(due[:, S_MAINTENANCE_ATOMS], self.rule.backstop_ppm)
         return (due[:, S_EQUITY_ATOMS] < levels).astype(np.int64)
+
+    def _skips(self, due: Rows) -> Rows:
+        """Return 1 for units that skip book and keepers because they are below zero (R-W36), else 0.
+
+        Not where nobody else could take them: the book would then be their only way out.
+        """
+        others = self.rule.leftover != "retry" or self.venue.rules.deleveraging.trigger != "none"
+        if self.rule.insolvent is None or not others:
+            return np.zeros(len(due), dtype=np.int64)
+        return (due[:, S_EQUITY_ATOMS] < 0).astype(np.int64)
 
     def play(self) -> int:
         """Run the stages and return how many orders went to the book."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from .base import ATOMS_PER_QUOTE, PPM, Rule
-from .steps import Rolling, Step
+from .steps import Ladder, Rolling, Step
 from .terms import Cancel, Keepers, Levels, Limit, Surplus, Takeover
 
 
@@ -68,6 +68,8 @@ class Liquidation(Rule):
     """Most forced orders the engine sends in a step; 0 means no limit."""
     rounds_max: int = Field(default=10, ge=1, le=1000)
     """Most rounds of finding and closing in a step."""
+    insolvent: Literal["skip"] | None = None
+    """`skip`: units with equity below zero skip book and keepers; none closes them like all others."""
     step: Step | None = None
     """Another way to say how many lots a forced order closes; none leaves it to `size`."""
     rolling: Rolling | None = None
@@ -101,6 +103,11 @@ class Liquidation(Rule):
             )
         if self.stage == "keepers" and (self.limit or self.surplus):
             raise ValueError("keepers take lots off the book: limit and surplus mean nothing there")
+        refusal = self.surplus is not None and self.surplus.refusal is not None
+        if refusal and isinstance(self.step, Ladder) and self.step.fill_or_kill:
+            raise ValueError(
+                "surplus.refusal may end an order half way, which step.fill_or_kill rules out: choose one of them"
+            )
         return self
 
     def propose(self, rows: Distressed) -> Proposal:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from .base import PPM, Rule
+from .base import ATOMS_PER_QUOTE, PPM, Rule
 
 
 class Fillable(Rule):
@@ -54,6 +54,17 @@ class Levels(Rule):
         return self
 
 
+class Refusal(Rule):
+    """A fill is not made, and the order ends, if the fund could not pay all that it lacks (R-W37). Source: dYdX v4."""
+
+    lost_quote: int = Field(default=0, ge=0, le=10**12)
+    """Most the fund pays for the fills of one unit in a round; 0 means no limit but what it has."""
+
+    @property
+    def lost_atoms(self) -> int:
+        return self.lost_quote * ATOMS_PER_QUOTE
+
+
 class Surplus(Rule):
     """Who gets what a forced fill brings beyond the bankruptcy price, and who bears what it lacks (R-W29)."""
 
@@ -63,6 +74,14 @@ class Surplus(Rule):
     """At most this part of the fill's value is taken, the trader keeps the rest; none takes all."""
     covers: bool = True
     """Whether the fund pays at once what a fill below the bankruptcy price lacks."""
+    refusal: Refusal | None = None
+    """Which fills are not made because they would cost the fund too much; none: all are made."""
+
+    @model_validator(mode="after")
+    def _refuses_what_it_would_pay(self) -> Surplus:
+        if self.refusal is not None and not self.covers:
+            raise ValueError("refusal needs covers = true: it is about what the fund would have to pay for")
+        return self
 
 
 class Rise(Rule):

@@ -6,7 +6,7 @@ from fractions import Fraction
 from math import floor
 from typing import Any
 
-from . import book
+from . import book, surplus
 from .state import PPM, Order, State
 
 
@@ -53,7 +53,10 @@ def match(
         may_trade = min(lots, book.reducible(state, owner, market, side)) if reduce_only else lots
         if may_trade == 0:
             return 0
-        lots -= _trade_level(state, owner, side, level, share_out(state, rule, level, may_trade), cause)
+        traded = _trade_level(state, owner, side, level, share_out(state, rule, level, may_trade), cause)
+        if traded is None:
+            return 0
+        lots -= traded
     return 0
 
 
@@ -64,8 +67,8 @@ def tradable(state: State, order: Order) -> int:
     return min(order.lots, book.reducible(state, order.account, order.market, order.side))
 
 
-def _trade_level(state: State, owner: Any, side: int, level: list[Order], shares: list[int], cause: int) -> int:
-    """Trade the shares, oldest first; return the lots traded."""
+def _trade_level(state: State, owner: Any, side: int, level: list[Order], shares: list[int], cause: int) -> int | None:
+    """Trade the shares, oldest first; return the lots traded, None if a fill was refused (R-W37)."""
     done = 0
     for order, share in zip(level, shares, strict=True):
         if share == 0:
@@ -74,6 +77,8 @@ def _trade_level(state: State, owner: Any, side: int, level: list[Order], shares
         if quantity == 0:
             book.remove(state, order)
             continue
+        if surplus.is_refused(state, owner, order.market, side * quantity, order.price, cause):
+            return None
         order.lots -= quantity
         book.trade(state, owner, order, side * quantity, cause)
         done += quantity

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from . import surplus
 from .accounts import settle
 from .state import Fill, Order, State, sign
 
@@ -109,6 +110,8 @@ def match(
             remove(state, maker)
             continue
         quantity = min(available, may_trade)
+        if surplus.is_refused(state, owner, market, side * quantity, maker.price, cause):
+            return 0
         if quantity == available:
             remove(state, maker)
         else:

@@ -158,6 +158,10 @@ class State:
     carried: int = 0
     session_start: dict[int, int] = field(default_factory=dict)
     fund_down: set[str] = field(default_factory=set)
+    lost: dict[Any, int] = field(default_factory=dict)
+    """What the fund paid for each unit's fills in this round (R-W37)."""
+    unpayable: set[Any] = field(default_factory=set)
+    """Units of which a fill was refused in this round (R-W37)."""
     top: dict[tuple[int, int], Order | None] = field(default_factory=dict)
     """The order that last bettered a (market, side), None if it was too small for it (R-O22)."""
     auction: list[bool] = field(default_factory=list)

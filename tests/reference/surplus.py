@@ -39,5 +39,31 @@ def settle_surplus(state: State, unit: Any, market: int, lots: int, price: int, 
     elif gain < 0 and rule["covers"]:
         cap = state.rules["insurance"]["cap_per_event_quote"] * ATOMS_PER_QUOTE
         paid = min(-gain, state.fund_room(), cap or -gain)
+        if not state.auction[market]:  # R-W37: what an auction trades is outside the limit of a round
+            paid = min(paid, left_of_round(state, unit, paid))
+            state.lost[unit] = state.lost.get(unit, 0) + paid
         state.post(FUND, unit, paid, "DEFICIT")
         state.events["covered at the fill"] += paid > 0
+
+
+def left_of_round(state: State, unit: Any, otherwise: int) -> int:
+    """Return what the fund may still pay for a unit's fills in this round (R-W37)."""
+    refusal = state.rules["liquidation"]["surplus"]["refusal"] or {"lost_quote": 0}
+    most = int(refusal["lost_quote"]) * ATOMS_PER_QUOTE
+    return most - state.lost.get(unit, 0) if most else otherwise
+
+
+def is_refused(state: State, owner: Any, market: int, lots: int, price: int, cause: int) -> bool:
+    """Say whether a forced fill is not made, because the fund could not pay all that it lacks (R-W37)."""
+    rule = state.rules["liquidation"].get("surplus")
+    if cause == 0 or owner == FUND or not rule or not rule["refusal"]:
+        return False
+    unit = state.unit_of(owner, market)
+    lacking = due_of(state, unit, market, lots) + state.worth(market, lots, price)
+    cap = state.rules["insurance"]["cap_per_event_quote"] * ATOMS_PER_QUOTE
+    bounds = [state.fund_room(), left_of_round(state, unit, lacking), cap or lacking]
+    refused = lacking > 0 and any(lacking > bound for bound in bounds)
+    if refused:
+        state.events["fill refused"] += 1
+        state.unpayable.add(unit)
+    return refused

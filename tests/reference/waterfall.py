@@ -131,6 +131,7 @@ def run_rounds(state: State) -> None:
         state.events["later_round"] += number > 0
         run_round(state, due)
         look(state)
+    watch.look(state)  # R-W50: a round would start here if one more were allowed
     if due_units(state) and most == state.rules["liquidation"]["rounds_max"]:
         state.unfinished_cascades += 1
 
@@ -138,6 +139,8 @@ def run_rounds(state: State) -> None:
 def run_round(state: State, due: list[Any]) -> None:
     """Treat the due units once."""
     before = {unit: holdings(state, unit) for unit in due}
+    state.lost.clear()
+    state.unpayable.clear()
     now = plan(state, due)
     for unit in now.treated:
         begin_treatment(state, unit)
@@ -178,6 +181,10 @@ def plan(state: State, due: list[Any]) -> Round:
             now.straight.add(unit)
             now.treated.append(unit)
             continue
+        if skips(state, unit):
+            state.events["insolvent"] += 1
+            now.treated.append(unit)
+            continue
         held = state.held(unit)
         if rule["stage"] == "keepers":
             now.orders_for[unit] = held
@@ -192,6 +199,13 @@ def plan(state: State, due: list[Any]) -> Round:
         now.orders_for[unit] = held
         now.treated.append(unit)
     return now
+
+
+def skips(state: State, unit: Any) -> bool:
+    """Say whether a unit skips book and keepers because it is below zero and others may take it (R-W36)."""
+    rule = state.rules["liquidation"]
+    others = rule["leftover"] != "retry" or state.rules["deleveraging"]["trigger"] != "none"
+    return rule["insolvent"] == "skip" and others and margin.equity(state, unit) < 0
 
 
 def close(state: State, now: Round) -> set[Any]:
@@ -344,7 +358,7 @@ def adl_stage(state: State, now: Round, waiting: set[Any]) -> None:
         wanted = {
             "none": False,
             "equity_below_zero": equity < 0,
-            "fund_empty": unit in now.refused or (equity < 0 and -equity > state.fund_room()),
+            "fund_empty": unit in now.refused | state.unpayable or (equity < 0 and -equity > state.fund_room()),
         }[trigger]
         if (wanted or now.direct) and state.held(unit) and unit not in waiting:
             adl.deleverage(state, unit, now.treated)

@@ -36,6 +36,10 @@ def liquidation_terms(rng: Random, rules: Rules) -> None:
                 "cap_ppm": rng.choice([None, 0, 5_000, PPM]),
                 "covers": rng.random() < 0.5,
             }
+            whole = rule["step"] and rule["step"].get("fill_or_kill")
+            if rule["surplus"]["covers"] and not whole and rng.random() < 0.7:
+                rule["surplus"]["refusal"] = {"lost_quote": rng.choice([0, 0, 1, 10])}
+    rule["insolvent"] = rng.choice([None, "skip"])
     if not pool and rng.random() < 0.4:
         rule["takeover"] = {"price": rng.choice(["bankruptcy", "mark"]), "unlimited": rng.random() < 0.5}
 

@@ -20,7 +20,7 @@ from delever.engine.rules.ruleset import RuleSet
 from delever.engine.rules.socialisation import Socialisation
 from delever.engine.rules.sources import Source, choose, cite
 from delever.engine.rules.steps import Portion
-from delever.engine.rules.terms import Fillable, Surplus
+from delever.engine.rules.terms import Fillable, Refusal, Surplus
 
 from .model import MODEL, written_out
 
@@ -51,7 +51,8 @@ RULES = RuleSet(
         step=Portion(kind="portion", share_ppm=100_000, least_quote=1_000, account_quote=100_000),
         price="market",
         limit=Fillable(kind="fillable", adjustment_ppm=1_000_000, spread_ppm=1_500_000),
-        surplus=Surplus(to="fund", cap_ppm=15_000, covers=True),
+        insolvent="skip",
+        surplus=Surplus(to="fund", cap_ppm=15_000, covers=True, refusal=Refusal(lost_quote=1_000_000)),
         leftover="retry",
         seize_margin=False,
         rounds_max=1,
@@ -155,6 +156,21 @@ SOURCES: dict[str, Source] = {
         "liquidation.surplus.to",
         "liquidation.surplus.cap_ppm",
         "liquidation.surplus.covers",
+    ),
+    **cite(
+        f"{_CHAIN}, ProcessSingleMatch: a match is not made, and the order ends, if it would leave the fund below zero "
+        "or cost it more than the limit of a subaccount and block, 1,000,000 USDC in testing/genesis.sh; while equity "
+        "is not below zero, CanDeleverageSubaccount does not let such an account be deleveraged",
+        "2025",
+        "read",
+        "liquidation.surplus.refusal.lost_quote",
+    ),
+    **cite(
+        f"{_DOCS}, contract loss mechanisms: a negative account is deleveraged immediately. (The chain's keeper tries "
+        "the book first and deleverages those of which nothing was filled: the two sources differ.)",
+        "2025",
+        "read",
+        "liquidation.insolvent",
     ),
     **choose("not used: step and limit say how much and at what price", "liquidation.size", "liquidation.price"),
     **choose("not used: nobody takes positions over", "liquidation.seize_margin", "insurance.disposal_share_ppm"),
