@@ -8,6 +8,7 @@ from pydantic import Field
 
 from delever.agents.backstop import Backstop, BackstopParameters
 from delever.agents.cohort import Cohort
+from delever.agents.execution import Execution, ExecutionParameters
 from delever.agents.maker import Maker, MakerParameters
 from delever.agents.noise import Noise, NoiseParameters
 from delever.agents.parameters import CohortParameters
@@ -72,8 +73,23 @@ class BackstopPopulation(BackstopParameters):
     """Name in results and after --set cohorts."""
 
 
+class ExecutionPopulation(ExecutionParameters):
+    """A cohort of traders who work large orders."""
+
+    kind: Literal["execution"]
+    """Behaviour."""
+    name: Name = "execution"
+    """Name in results and after --set cohorts."""
+
+
 Population = Annotated[
-    NoisePopulation | ValuePopulation | TrendPopulation | RetailPopulation | MakerPopulation | BackstopPopulation,
+    NoisePopulation
+    | ValuePopulation
+    | TrendPopulation
+    | RetailPopulation
+    | MakerPopulation
+    | BackstopPopulation
+    | ExecutionPopulation,
     Field(discriminator="kind"),
 ]
 
@@ -84,6 +100,7 @@ BEHAVIOURS: dict[str, type[Cohort]] = {
     "retail": Retail,
     "maker": Maker,
     "backstop": Backstop,
+    "execution": Execution,
 }
 
 

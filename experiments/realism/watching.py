@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from delever.agents.execution import Execution
 from delever.engine.commands import C_FLAGS, C_KIND, C_MARKET, FLAG_FOK, FLAG_IOC, Kind, Result
 from delever.engine.events import (
     E_ACCOUNT,
@@ -35,7 +36,7 @@ from delever.engine.tables import (
 from delever.sim.model import MarketModel
 from delever.sim.scenario import Scenario
 
-from .observed import BANDS_BP, MINUTE_S, Forced, Minutes, Observed, Quotes
+from .observed import BANDS_BP, MINUTE_S, Forced, Impacts, Minutes, Observed, Quotes
 from .scorecard import measured
 
 Integers = NDArray[np.int64]
@@ -84,6 +85,9 @@ class Watcher:
         self.from_step = model.scenario.warmup_steps + 1
         self._events: list[Integers] = []
         self._state: list[tuple[int, int, int, int, int]] = []
+        self._workers = [cohort for cohort in model.cohorts if isinstance(cohort, Execution)]
+        self._finished = [cohort.columns["task"]["finished"].copy() for cohort in self._workers]
+        self._worked: list[Integers] = []
         self._depth = np.zeros(len(BANDS_BP))
         self._added = 0
 
@@ -109,6 +113,7 @@ class Watcher:
         )  # fmt: skip
         if has_both:
             self._look_at_depth(bid, ask)
+        self._note_meta_orders()
         commands, results = model.arrived, model.report.results
         rests = (commands[:, C_KIND] == Kind.LIMIT) & (commands[:, C_FLAGS] & (FLAG_IOC | FLAG_FOK) == 0)
         rests &= (commands[:, C_MARKET] == MARKET) & (results == Result.OK)
@@ -124,6 +129,16 @@ class Watcher:
         for side in (bids, asks):
             self._depth += side[np.minimum(widths, len(side) - 1)] / 2
 
+    def _note_meta_orders(self) -> None:
+        """Note side, lots, first and last step of the meta-orders that have ended in the market."""
+        for cohort, finished in zip(self._workers, self._finished, strict=True):
+            task = cohort.columns["task"]
+            ended = task[(task["finished"] > finished) & (task["last_market"] == MARKET)]
+            if len(ended):
+                names = ("last_side", "last_lots", "last_begun_step", "last_ended_step")
+                self._worked.append(np.column_stack([ended[name] for name in names]))
+            finished[:] = task["finished"]
+
     def observed(self) -> Observed:
         """Return the market as it was seen."""
         events = np.concatenate(self._events) if self._events else np.empty((0, len(KEPT)), dtype=np.int64)
@@ -137,6 +152,7 @@ class Watcher:
             quotes=self._quotes(state),
             added_per_order=self._added / len(orders) if len(orders) else None,
             depth=self._depth / both,
+            impacts=self._impacts(state, orders),
             forced=self._forced(events, state),
         )
 
@@ -173,6 +189,22 @@ class Watcher:
         bid, ask = state[both, 0].astype(np.float64), state[both, 1].astype(np.float64)
         times_s = (both * self.dt_s).astype(np.float64)
         return Quotes(times_s, np.full(len(both), float(self.dt_s)), ask - bid, (bid + ask) / 2)
+
+    def _impacts(self, state: Integers, orders: pd.DataFrame) -> Impacts | None:
+        """Return size and impact of meta-orders, by the middle before the first and after the last child."""
+        if not self._worked:
+            return None
+        side, lots, begun, ended = np.concatenate(self._worked).T
+        begun, ended = begun - 1 - self.from_step, np.minimum(ended - 1 - self.from_step, len(state) - 1)
+        inside = (begun >= 0) & (lots > 0)
+        inside[inside] &= (state[begun[inside], 0] > 0) & (state[ended[inside], 0] > 0)
+        middle = (state[:, 0] + state[:, 1]) / 2.0
+        with np.errstate(divide="ignore", invalid="ignore"):
+            moved = side[inside] * np.log(middle[ended[inside]] / middle[begun[inside]])
+        minutes = np.diff(np.log(state[:: max(1, int(MINUTE_S // self.dt_s)), 2].astype(np.float64)))
+        daily = minutes.std() * (DAY_S / MINUTE_S) ** 0.5
+        traded = float(orders["size"].sum()) * DAY_S / (len(state) * self.dt_s)
+        return Impacts(lots[inside] / traded, moved / daily) if daily > 0 and traded > 0 else None
 
     def _forced(self, events: Integers, state: Integers) -> Forced | None:
         """Return what was closed by force a day over mean open interest, by side; forced fills, takeovers, ADL."""
