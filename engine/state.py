@@ -1,17 +1,16 @@
-"""Allocating, hashing, saving and restoring the tables of a venue."""
+"""Allocating, saving and restoring the tables of a venue."""
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .adl_terms import TERM_SWITCHES, fill_terms
-from .asset_columns import ASSET_COLUMNS, H_ATOMS, H_COLUMNS, HAIRCUT_COLUMNS
+from .asset_columns import ASSET_COLUMNS, H_COLUMNS, HAIRCUT_COLUMNS
 from .assets import fill_assets
 from .contract import CONTRACT_SWITCHES, fill_contract
 from .drawdown import WATCH_SWITCHES, peak_rows
@@ -44,7 +43,6 @@ from .tables import (
     LEFTOVERS,
     LEVEL_COLUMNS,
     LINE_BYTES,
-    M_AUCTION,
     M_BAND_HIGH,
     M_BAND_LOW,
     M_BEST_ASK,
@@ -56,20 +54,16 @@ from .tables import (
     M_MARK_BEFORE_TICKS,
     M_MARK_SEEN_TICKS,
     M_MARK_TICKS,
-    M_MOVING,
     M_MULTIPLIER_ATOMS,
     M_PRICE_MAX_TICKS,
     M_RATE_MAX_PPM,
     M_TIER_COUNT,
     M_TIERS,
-    M_TOP_ASK,
     M_WAIT_MARK_TICKS,
     MARKET_COLUMNS,
     NONE,
-    O_NEXT,
     ORDER_COLUMNS,
     P_ISOLATED,
-    P_LOOK_NEXT,
     PEAK_COLUMNS,
     PEAK_WATCHES,
     POSITION_COLUMNS,
@@ -89,12 +83,9 @@ from .tables import (
     V_ADL_RANK,
     V_ADL_SPREAD,
     V_ADL_TRIGGER,
-    V_ALLOCATION,
     V_AT_OR_BELOW,
-    V_AUCTIONS,
     V_CALL_PPM,
     V_COLLAR_PPM,
-    V_EVENT_COUNT,
     V_EVENTS_MAX,
     V_FREE_ORDERS,
     V_FRESH_ORDER,
@@ -129,7 +120,6 @@ from .tables import (
 )
 
 EVENTS_MIN = 65_536
-ROWS_AT_ONCE = 65_536  # of a table while it is hashed
 LONG_AGO = -(2**40)
 PRICE_TICKS_LIMIT = 32**4
 # What `_fill_marks` and `_fill_waterfall` take from the rules.
@@ -372,50 +362,6 @@ def _fill_market(
     row[M_LIMIT_SINCE] = NONE
     row[M_BAND_LOW] = 1
     row[M_BAND_HIGH] = market.price_max_ticks - 1
-
-
-def digest(t: Tables) -> str:
-    """Return a SHA-256 over all state: the ledger, positions, orders, markets with their counters.
-
-    Rules, look-out prices and the journal are not part of it: two rule sets that never made a difference have one
-    digest. The free list of orders is hashed as if every row had been linked when the venue opened.
-    """
-    state = hashlib.sha256()
-    fresh = t.venue.item(V_FRESH_ORDER)
-    for rows in (t.units, t.accounts, t.orders[:fresh]):
-        state.update(rows.data)
-    _hash_fresh_orders(state, fresh, len(t.orders))
-    for ring in (t.history, t.sources):  # empty, and nothing to hash, unless a rule remembers
-        state.update(ring.data)
-    state.update(t.levels.data)
-    _hash_columns(state, t.positions[:, :P_LOOK_NEXT])
-    _hash_columns(state, t.markets[:, :M_COLLAR_LOW])
-    if t.venue[V_AUCTIONS] or t.venue[V_ALLOCATION]:
-        _hash_columns(state, t.markets[:, M_AUCTION : M_TOP_ASK + 1])
-    moving = t.markets[:, M_MOVING]
-    if moving.any():  # so that a rule set without them keeps the digest it always had
-        state.update(moving.tobytes())
-    state.update(t.venue[:V_EVENT_COUNT].data)
-    if t.holdings.size:
-        state.update(t.holdings[:, :, H_ATOMS].tobytes())
-    return state.hexdigest()
-
-
-def _hash_columns(state: Any, rows: NDArray[np.int64]) -> None:
-    """Add columns of a table to a hash, some rows at a time, so that nothing large is copied."""
-    for first in range(0, len(rows), ROWS_AT_ONCE):
-        state.update(rows[first : first + ROWS_AT_ONCE].tobytes())
-
-
-def _hash_fresh_orders(state: Any, first: int, last: int) -> None:
-    """Add rows `first` .. `last` - 1 of `orders`, never used, to a hash: zeros, but each links to the next."""
-    assert 0 <= first <= last
-    for start in range(first, last, ROWS_AT_ONCE):
-        rows = np.zeros((min(ROWS_AT_ONCE, last - start), ORDER_COLUMNS), dtype=np.int64)
-        rows[:, O_NEXT] = np.arange(start + 1, start + 1 + len(rows))
-        if start + len(rows) == last:
-            rows[-1, O_NEXT] = NONE
-        state.update(rows.data)
 
 
 def _in_use(t: dict[str, NDArray[np.int64]], name: str) -> int:

@@ -12,6 +12,7 @@ from . import auction, invariants, losses, state, waterfall
 from .adl_terms import spare
 from .commands import COMMAND_COLUMNS
 from .default_fund import collect_contributions
+from .digest import digest as digest_of
 from .distress import look
 from .drawdown import note_balances, open_watches
 from .events import Event, has_room, record
@@ -370,8 +371,8 @@ class Venue:
         state.restore(self.tables, saved)
 
     def digest(self) -> str:
-        """Return a hash of all state; equal digests mean equal ledgers, positions, books and markets."""
-        return state.digest(self.tables)
+        """Return a hash of all state: under one rule set, what has one digest has one future (see digest.py)."""
+        return digest_of(self.tables)
 
     def conservation_error_atoms(self) -> int:
         """Return how far I1, I2 and I3 are violated in all; 0 unless the code is wrong."""

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from delever.engine.digest import digest
 from delever.engine.liquidation_price import liquidation_microticks
 from delever.engine.margin import (
     exposure_initial_atoms,
@@ -18,7 +19,7 @@ from delever.engine.rules.describe import describe
 from delever.engine.rules.io import from_toml, to_toml
 from delever.engine.rules.ruleset import RuleSet
 from delever.engine.schedules import quoted_ppm
-from delever.engine.state import Market, allocate, digest
+from delever.engine.state import Market, allocate
 from delever.engine.tables import (
     FUND,
     M_LONG_LOTS,
