@@ -109,14 +109,14 @@ class EngineSide:
             return f"FUND/{self.venue.markets[place - traders * len(self.venue.markets)].symbol}"
         return ("pocket", place // len(self.venue.markets), place % len(self.venue.markets))
 
-    def observe(self) -> Observation:
+    def observe(self, *, prices: bool = True) -> Observation:
         """Return everything that is compared, in the shapes named in tests/comparison.py."""
         t = self.venue.tables
         balances = (t.units[:, tb.U_CREDITS_ATOMS] - t.units[:, tb.U_DEBITS_ATOMS]).tolist()
         seen: Observation = {("balance", self.unit(row)): atoms for row, atoms in enumerate(balances) if atoms}
         for row, asset in np.argwhere(t.holdings[:, :, ac.H_ATOMS]).tolist():
             seen["holding", self.unit(row), asset] = int(t.holdings[row, asset, ac.H_ATOMS])
-        self._observe_positions(seen)
+        self._observe_positions(seen, prices)
         for m in range(len(self.venue.markets)):
             self._observe_market(seen, m)
         since = t.units[:, tb.U_SINCE_STEP]
@@ -137,13 +137,13 @@ class EngineSide:
         seen["postings"] = dict(moved)
         return seen
 
-    def _observe_positions(self, seen: Observation) -> None:
+    def _observe_positions(self, seen: Observation, prices: bool) -> None:
         """Add positions, modes and own initial rates."""
         for row, position in enumerate(self.venue.tables.positions.tolist()):
             account, m = divmod(row, len(self.venue.markets))
             if position[tb.P_LOTS]:
                 seen["position", self.owner(account), m] = (position[tb.P_LOTS], position[tb.P_COST_ATOMS])
-                if account != self.venue.fund_unit:
+                if account != self.venue.fund_unit and prices:
                     price = int(liquidation_ticks(self.venue.tables, account, m))
                     seen["liquidation price", account, m] = price
             if position[tb.P_ISOLATED] and account != self.venue.fund_unit:
