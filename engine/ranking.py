@@ -246,8 +246,8 @@ def seat_of(t: Tables, ranking: Ranking, account: int, market: int) -> int:
     """Return the seat of a market in which an account is ranked, NONE if it is in neither."""
     row = ranking.places[account * t.venue[V_MARKETS] + market]
     for seat in range(2 * market, 2 * market + 2):
-        slot = row - ranking.seats[seat, SEAT_FIRST]
-        if ranking.seats[seat, SEAT_FIRST] != NONE and 0 <= slot < ranking.seats[seat, SEAT_COUNT]:
+        first, count = ranking.seats[seat, SEAT_FIRST], ranking.seats[seat, SEAT_COUNT]
+        if first != NONE and first <= row < first + count:  # `row` may be any number: a place nobody wrote
             return seat if ranking.holders[row] == account else NONE
     return NONE
 

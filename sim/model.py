@@ -413,8 +413,8 @@ def _reporters(scenario: Scenario, contract: Contract) -> dict[str, Callable[[Ma
 
 
 def _fund_units(model: MarketModel) -> float:
-    row = model.venue.tables.units[model.venue.fund_unit]
-    return float(row[U_CREDITS_ATOMS] - row[U_DEBITS_ATOMS]) / model.money.atoms_per_unit
+    rows = model.venue.tables.units[list(model.venue.fund_units)]
+    return float((rows[:, U_CREDITS_ATOMS] - rows[:, U_DEBITS_ATOMS]).sum()) / model.money.atoms_per_unit
 
 
 def _distressed(model: MarketModel) -> float:

@@ -178,9 +178,12 @@ class Scenario(_Part):
         """
         changes = _flat(self.rules)
         if self.fund_traders is not None:
-            for key in ("initial_quote", "floor_quote"):
-                whole = getattr(rules.insurance, key) * self.traders
-                changes.setdefault(f"insurance.{key}", (2 * whole + self.fund_traders) // (2 * self.fund_traders))
+            meant = {key: getattr(rules.insurance, key) for key in ("initial_quote", "floor_quote")}
+            if rules.insurance.market_funds is not None:
+                meant["market_funds.initial_quote"] = rules.insurance.market_funds.initial_quote
+            for key, quote in meant.items():
+                whole = 2 * quote * self.traders + self.fund_traders
+                changes.setdefault(f"insurance.{key}", whole // (2 * self.fund_traders))
         changed = replace(rules, changes, name=rules.name) if changes else rules
         self._check_window(changed)
         return changed

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from random import Random
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,6 +14,10 @@ from delever.engine import state
 from delever.engine.commands import Kind, batch
 from delever.engine.rules.ruleset import RuleSet
 from delever.engine.venue import Venue
+from tests.comparison import ReferenceSide, compare
+from tests.engine_side import EngineSide
+from tests.reference import surplus
+from tests.reference.workload import random_rules, random_world
 from tests.swarm import run_world
 
 
@@ -34,6 +41,32 @@ def test_a_small_event_buffer_changes_nothing(monkeypatch: pytest.MonkeyPatch) -
     for seed in range(40, 52):
         _, difference = run_world(seed, 60)
         assert not difference, f"seed {seed}, {difference}"
+
+
+def rules_of_a_poor_fund(seed: int) -> dict[str, Any]:
+    """Return drawn rules in which forced orders go to the book and the fund may pay for few of their fills (R-W37)."""
+    rng, rules = Random(f"poor fund {seed}"), random_rules(seed)
+    refusal = {"lost_quote": rng.choice([0, 1, 3])}
+    rules["liquidation"] |= {"stage": "book", "price": "market", "backstop_ppm": 0}
+    rules["liquidation"]["insolvent"] = rng.choice([None, "skip"])
+    rules["liquidation"]["surplus"] = {"cap_ppm": rng.choice([0, None]), "refusal": refusal}
+    rules["insurance"]["initial_quote"] = rules["insurance"]["floor_quote"] + rng.choice([0, 1, 20])
+    rules["matching"]["allocation"] = rng.choice([None, None, {"kind": "pro_rata"}])
+    return RuleSet.model_validate(rules).model_dump()
+
+
+@pytest.mark.parametrize("events_min", [1, state.EVENTS_MIN])
+def test_both_refuse_the_fills_a_fund_could_not_pay_for(events_min: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """R-W36, R-W37: in drawn worlds with a poor fund, with an event buffer that is full all the time and without."""
+    monkeypatch.setattr(state, "EVENTS_MIN", events_min)
+    refused = []
+    plain = surplus.is_refused
+    monkeypatch.setattr(surplus, "is_refused", lambda *fill: refused.append(plain(*fill)) or refused[-1])
+    for seed in (2, 3, 7, 8):
+        rules, world = rules_of_a_poor_fund(seed), random_world(seed)
+        _, difference = compare(ReferenceSide(world, rules), EngineSide(world, rules), world, seed, 60)
+        assert not difference, f"seed {seed}, {difference}"
+    assert sum(refused) >= 5
 
 
 CRASHES = {

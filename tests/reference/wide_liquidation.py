@@ -39,6 +39,8 @@ def liquidation_terms(rng: Random, rules: Rules) -> None:
             whole = rule["step"] and rule["step"].get("fill_or_kill")
             if rule["surplus"]["covers"] and not whole and rng.random() < 0.7:
                 rule["surplus"]["refusal"] = {"lost_quote": rng.choice([0, 0, 1, 10])}
+                if not pool and rng.random() < 0.7:  # a fund that can pay for little
+                    rules["insurance"]["initial_quote"] = rules["insurance"]["floor_quote"] + rng.choice([0, 0, 1])
     rule["insolvent"] = rng.choice([None, "skip"])
     if not pool and rng.random() < 0.4:
         rule["takeover"] = {"price": rng.choice(["bankruptcy", "mark"]), "unlimited": rng.random() < 0.5}

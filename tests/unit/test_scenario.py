@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from delever.engine.rules.io import RuleError
+from delever.engine.rules.io import RuleError, load_rules
 from delever.engine.rules.presets import HYPERLIQUID, TEXTBOOK
 from delever.sim.index import index_ticks
 from delever.sim.price_files import PriceFileError
@@ -184,6 +184,16 @@ def test_the_fund_grows_with_the_traders_but_a_set_has_the_last_word() -> None:
     changed, rules = apply_sets(scenario, TEXTBOOK, ["rules.insurance.initial_quote=7"])
     assert rules.insurance.initial_quote == 7
     assert changed.venue_rules(rules) == rules
+
+
+def test_the_funds_of_single_markets_grow_with_the_traders_too() -> None:
+    scenario = load_scenario("flash-shock")
+    assert scenario.fund_traders is not None
+    own = load_rules("textbook,insurance.market_funds.initial_quote=3000")
+    _, rules = apply_sets(scenario, own, [f"traders={scenario.fund_traders // 2}"])
+    assert rules.insurance.market_funds is not None
+    assert rules.insurance.market_funds.initial_quote == 1500
+    assert rules.insurance.initial_quote == TEXTBOOK.insurance.initial_quote // 2
 
 
 def test_rules_of_a_scenario_are_laid_over_any_rule_set() -> None:

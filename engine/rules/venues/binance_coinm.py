@@ -127,7 +127,7 @@ SOURCES: dict[str, Source] = {
         "liquidation.leftover",
         "liquidation.seize_margin",
     ),
-    **choose("125 BTC: sized to the scenarios", "insurance.initial_quote"),
+    **choose("125 BTC: sized to the scenarios; one fund for all contracts in a coin", "insurance.initial_quote"),
     **cite(
         "'What Is Auto-Deleveraging': when the fund cannot take the position, ranked by profit % x margin ratio, at "
         "the bankruptcy price, open orders cancelled",

@@ -211,13 +211,15 @@ SOURCES: dict[str, Source] = {
     **choose("nothing is published", "liquidation.latency_s", "liquidation.orders_per_step_max"),
     **choose("bounds a step; more is reported as an unfinished cascade", "liquidation.rounds_max"),
     **choose(
-        "sized to the scenarios; the venue's fund stands against a market thousands of times larger",
+        "sized to the scenarios; the venue's fund stands against a market thousands of times larger. Which contracts "
+        "share a fund: an older copy of FAQ 360033525371 gives BTCUSDT and ETHUSDT one each and all others a third "
+        "(insurance.market_funds.only); that of 2024-05-29 names categories only, so one fund here",
         "insurance.initial_quote",
     ),
+    **choose("nothing is published", "insurance.floor_quote", "insurance.cap_per_event_quote"),
     **choose(
-        "nothing is published",
-        "insurance.floor_quote",
-        "insurance.cap_per_event_quote",
+        "the FAQ of 2024-05-29 gives no number any more; an older copy lets the fund hold positions worth no more than "
+        "itself (1, by default)",
         "insurance.warehouse_leverage",
     ),
     **choose(

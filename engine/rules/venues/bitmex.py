@@ -140,7 +140,9 @@ SOURCES: dict[str, Source] = {
     ),
     **choose("not used: the step says how much", "liquidation.size"),
     **choose(
-        "125 XBT: sized to the scenarios (the venue's fund was 35,500 XBT in March 2020)", "insurance.initial_quote"
+        "125 XBT: sized to the scenarios (the venue's fund was 35,500 XBT in March 2020); one fund per currency of "
+        "settlement (from memory), so one for all markets here",
+        "insurance.initial_quote",
     ),
     **cite(
         "'Auto Deleveraging': when the fund is spent, at the bankruptcy price",

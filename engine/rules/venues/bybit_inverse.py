@@ -103,7 +103,11 @@ SOURCES: dict[str, Source] = {
         "mark.components",
         "mark.window_s",
     ),
-    **choose("125 BTC: sized to the scenarios", "insurance.initial_quote"),
+    **choose(
+        "125 BTC: sized to the scenarios. Pools of one contract or of several as for linear contracts: one fund here, "
+        "insurance.market_funds.only names contracts with a pool of their own",
+        "insurance.initial_quote",
+    ),
     **cite("standard tier: 0.02 % and 0.055 %", "2025", "memory", "charges.maker_ppm", "charges.taker_ppm"),
     **choose("no fee beyond the bankruptcy price: what is left goes to the fund", "charges.liquidation_ppm"),
     **cite(

@@ -88,7 +88,12 @@ SOURCES: dict[str, Source] = {
         "mark.components",
         "mark.window_s",
     ),
-    **choose("sized to the scenarios; the venue publishes balances per pool", "insurance.initial_quote"),
+    **choose(
+        "sized to the scenarios. The venue keeps pools of one contract or of several and publishes their balances; "
+        "which contracts share one changes. One fund here; insurance.market_funds.only names contracts with a pool of "
+        "their own",
+        "insurance.initial_quote",
+    ),
     **cite("standard tier: 0.02 % and 0.055 %", "2025", "memory", "charges.maker_ppm", "charges.taker_ppm"),
     **choose("no fee beyond the bankruptcy price: what is left goes to the fund", "charges.liquidation_ppm"),
     **cite(

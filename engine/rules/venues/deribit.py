@@ -118,7 +118,9 @@ SOURCES: dict[str, Source] = {
     ),
     **choose("not used: the step says how much", "liquidation.size"),
     **choose(
-        "sized to the scenarios (the venue started with 100 BTC and added 500 in 2020)", "insurance.initial_quote"
+        "sized to the scenarios (the venue started with 100 BTC and added 500 in 2020); one fund per currency, so one "
+        "for all markets here",
+        "insurance.initial_quote",
     ),
     **cite("none is documented", _DATE, "read", "deleveraging.trigger"),
     **choose("not used: there is no deleveraging", "deleveraging.rank", "deleveraging.price"),

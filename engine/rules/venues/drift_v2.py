@@ -150,7 +150,11 @@ SOURCES: dict[str, Source] = {
     ),
     **choose("not used: the step and the keepers say it", "liquidation.size", "liquidation.price"),
     **choose("not used: nobody takes whole accounts over", "liquidation.seize_margin", "insurance.disposal_share_ppm"),
-    **choose("sized to the scenarios", "insurance.initial_quote"),
+    **choose(
+        "sized to the scenarios; one fund per asset of settlement, so one for all markets here. The most it pays for a "
+        "single market is not played",
+        "insurance.initial_quote",
+    ),
     **cite(f"{_DOCS}: none", "2024", "read", "deleveraging.trigger"),
     **choose(
         "not used: there is no deleveraging",

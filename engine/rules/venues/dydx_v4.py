@@ -174,7 +174,11 @@ SOURCES: dict[str, Source] = {
     ),
     **choose("not used: step and limit say how much and at what price", "liquidation.size", "liquidation.price"),
     **choose("not used: nobody takes positions over", "liquidation.seize_margin", "insurance.disposal_share_ppm"),
-    **choose("sized to the scenarios", "insurance.initial_quote"),
+    **choose(
+        "sized to the scenarios. Cross markets, which all are here, share one fund; an isolated market has its own: "
+        "insurance.market_funds.only names them",
+        "insurance.initial_quote",
+    ),
     **cite(f"{_DOCS}: once net collateral is below zero, without the fund", "2025", "read", "deleveraging.trigger"),
     **cite(
         f"{_CHAIN}, deleveraging.go: from a pseudo-random index on, at the bankruptcy price, passing over accounts "

@@ -132,7 +132,11 @@ SOURCES: dict[str, Source] = {
         "liquidation.surplus.covers",
     ),
     **choose("not used: the step says how much", "liquidation.size"),
-    **choose("sized to the scenarios", "insurance.initial_quote"),
+    **choose(
+        "sized to the scenarios. The venue keeps a fund per product (from memory): with several markets in a scenario "
+        "insurance.market_funds gives each its own",
+        "insurance.initial_quote",
+    ),
     **cite(
         "help, 'ADL': when the risk reserve is insufficient",
         "2024",

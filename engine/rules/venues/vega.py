@@ -173,7 +173,8 @@ SOURCES: dict[str, Source] = {
     ),
     **choose("not used: the network takes everything", "liquidation.size", "liquidation.price"),
     **cite(
-        "0012-POSR: the network's margin is the market's insurance pool, empty at first",
+        "0012-POSR: the network's margin is the market's insurance pool, empty at first. Each market has one: where a "
+        "scenario has several, insurance.market_funds.initial_quote = 0 keeps them apart",
         _DATE,
         "read",
         "insurance.initial_quote",
