@@ -13,6 +13,7 @@ from delever.agents.maker import Maker, MakerParameters
 from delever.agents.noise import Noise, NoiseParameters
 from delever.agents.parameters import CohortParameters
 from delever.agents.retail import Retail, RetailParameters
+from delever.agents.switching import Switching, SwitchingParameters
 from delever.agents.trend import Trend, TrendParameters
 from delever.agents.value import Value, ValueParameters
 
@@ -82,6 +83,15 @@ class ExecutionPopulation(ExecutionParameters):
     """Name in results and after --set cohorts."""
 
 
+class SwitchingPopulation(SwitchingParameters):
+    """A cohort of speculators who switch between chartism and fundamentalism."""
+
+    kind: Literal["switching"]
+    """Behaviour."""
+    name: Name = "switching"
+    """Name in results and after --set cohorts."""
+
+
 Population = Annotated[
     NoisePopulation
     | ValuePopulation
@@ -89,7 +99,8 @@ Population = Annotated[
     | RetailPopulation
     | MakerPopulation
     | BackstopPopulation
-    | ExecutionPopulation,
+    | ExecutionPopulation
+    | SwitchingPopulation,
     Field(discriminator="kind"),
 ]
 
@@ -101,6 +112,7 @@ BEHAVIOURS: dict[str, type[Cohort]] = {
     "maker": Maker,
     "backstop": Backstop,
     "execution": Execution,
+    "switching": Switching,
 }
 
 
