@@ -32,20 +32,26 @@ def limit_ticks(t: Tables, numbers: Table, rows: Table, prices: Table) -> None:
     rows: (n, CLOSING_COLUMNS). Rounded towards the mark: up for sells, down for buys.
     """
     for i in range(rows.shape[0]):
-        market, lots, mark = rows[i, K_MARKET], rows[i, K_LOTS], rows[i, K_MARK]
-        assert lots != 0
-        if numbers[X_KIND] == FILLABLE:
-            equity, maintenance = health_atoms(t, rows[i, K_UNIT])
-            spread = fillable_spread_atoms(
-                equity, maintenance, rows[i, K_MAINTENANCE], numbers[X_FIRST], numbers[X_SECOND]
-            )
-            receives = (lots > 0) == (t.venue[V_INVERSE] == 0)
-            value = max(0, rows[i, K_VALUE] - spread) if receives else rows[i, K_VALUE] + spread
-            price = price_of_value(t, market, lots, 1, value, True)
-        else:
-            price = band_ticks(mark if numbers[X_KIND] == AROUND_MARK else t.markets[market, M_INDEX_TICKS], lots,
-                               numbers[X_FIRST])  # fmt: skip
-        prices[i] = max(1, min(t.markets[market, M_PRICE_MAX_TICKS] - 1, price))
+        price = limit_of(t, numbers, rows[i], 1)
+        prices[i] = max(1, min(t.markets[rows[i, K_MARKET], M_PRICE_MAX_TICKS] - 1, price))
+
+
+@kernel
+def limit_of(t: Tables, numbers: Table, row: Table, parts: int) -> int:
+    """Return the limit of the order that closes a position in ticks / `parts`, rounded likewise, not bounded.
+
+    With a million parts it is what a venue shows before it rounds to a tick.
+    """
+    market, lots = row[K_MARKET], row[K_LOTS]
+    assert lots != 0
+    if numbers[X_KIND] == FILLABLE:
+        equity, maintenance = health_atoms(t, row[K_UNIT])
+        spread = fillable_spread_atoms(equity, maintenance, row[K_MAINTENANCE], numbers[X_FIRST], numbers[X_SECOND])
+        receives = (lots > 0) == (t.venue[V_INVERSE] == 0)
+        value = max(0, row[K_VALUE] - spread) if receives else row[K_VALUE] + spread
+        return price_of_value(t, market, lots, parts, value, True)
+    around = row[K_MARK] if numbers[X_KIND] == AROUND_MARK else t.markets[market, M_INDEX_TICKS]
+    return band_ticks(around * parts, lots, numbers[X_FIRST])
 
 
 @kernel

@@ -56,13 +56,20 @@ def maintenance_amounts(case: Situation) -> dict[str, Any]:
     return {"cum": deductions(bracket_desk("binance-usdm", case.floors, case.rates, decimal_step(*case.floors)))}
 
 
-@example("margin", "Hyperliquid", needs="floors max_leverage", answers="maintenance_deduction", labels="asset")
+@example(
+    "margin",
+    "Hyperliquid",
+    needs="floors max_leverage",
+    answers="maintenance_deduction maintenance_margin",
+    labels="asset",
+)
 def deductions_by_leverage(case: Situation) -> dict[str, Any]:
-    """A table by largest leverage: maintenance is half of initial margin."""
+    """A table by largest leverage: maintenance is half of initial margin; what a position of a value needs."""
     pairs = zip(case.floors, case.max_leverage, strict=True)
     schedule = Bracketed.by_leverage(*((int(floor), int(leverage)) for floor, leverage in pairs))
     changes = {"margin.schedule": schedule.model_dump(), "margin.markets": {}}
-    return {"maintenance_deduction": deductions(_one_lot("hyperliquid", changes, 0))}
+    desk = _one_lot("hyperliquid", changes, case.get("notional", 0))
+    return {"maintenance_deduction": deductions(desk), "maintenance_margin": desk.maintenance(TRADER)}
 
 
 @example("margin", "Binance", needs="floor r1 r0 prev", answers="maintenance_amount maintenance_amount_btc")

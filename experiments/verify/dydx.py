@@ -87,12 +87,11 @@ def fillable_price(case: Situation) -> dict[str, Any]:
     t, unit = desk.venue.tables, desk.unit(TRADER)
     rows = np.zeros((len(desk.grids), rounds.CLOSING_COLUMNS), dtype=np.int64)
     rows = rows[: rounds.describe_all(t, np.array([unit]), rows)]
-    prices = np.zeros(len(rows), dtype=np.int64)
     rule = desk.venue.rules.liquidation.limit
     assert rule is not None
-    limits.limit_ticks(t, limits.numbers_of(rule), rows, prices)
     row = rows[:, rounds.K_MARKET].tolist().index(desk.market(case.market))
-    return {"fillable_price": desk.price(case.market, int(prices[row]))}
+    microticks = int(limits.limit_of(t, limits.numbers_of(rule), rows[row], PPM))
+    return {"fillable_price": Fraction(microticks, PPM) * desk.grids[case.market][1].tick}
 
 
 @example(

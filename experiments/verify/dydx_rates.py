@@ -31,7 +31,9 @@ def liquidatable(case: Situation) -> dict[str, Any]:
     desk.venue.look()
     t, unit = desk.venue.tables, desk.unit(TRADER)
     listed = t.listed[: int(t.venue[V_LISTED_COUNT])].tolist()
-    assert (unit in listed) == (equity_atoms(t, unit) < unit_maintenance_atoms(t, unit))
+    # Who has no position is never listed, whatever it owes.
+    below = equity_atoms(t, unit) < unit_maintenance_atoms(t, unit)
+    assert (unit in listed) == (below and bool(desk.position(TRADER, "X")))
     return {"liquidatable": unit in listed}
 
 
@@ -94,15 +96,16 @@ def one_payment(
         raise Unsupported(f"funding of {size} lots that are worth {value} of the smallest unit each")
     rule = under("dydx-v4", bare=False).charges.funding
     assert rule is not None
+    held = max(1, abs(int(lots)) + int(mark > 1))
     # Without a book the premium is that of the mark over the index.
     changes = {"premium": {"source": "mark", "interest": "added"}, "cumulative": {"decimals": 0}, "margin_cap": None,
                "cap_ppb": RATE_MAX_PPB, "period_s": PERIOD_S, **funding}  # fmt: skip
     rules = under("dydx-v4", {
         "margin.schedule": schedule or flat(1, 1), "margin.markets": {}, "margin.open_interest": None,
-        "contract.lots_max": max(4, 4 * abs(int(lots))), "charges.funding": {**rule.model_dump(), **changes},
+        "contract.lots_max": held, "charges.funding": {**rule.model_dump(), **changes},
         "mark.components": ["last" if mark > 1 else "index"], "liquidation.act": False,
     })  # fmt: skip
-    grid = Grid("X", Fraction(1), Fraction(1), mark + 2)
+    grid = Grid("X", Fraction(1), Fraction(1), mark + 1)
     desk = Desk(rules, [grid], [1], [TRADER, "other"], atom=1 / worth, dt_s=changes["interval_s"])
     for name in (TRADER, "other", HOUSE):
         desk.lend(name, RICH_ATOMS * desk.atom)

@@ -36,10 +36,9 @@ def is_halted(desk: Desk) -> bool:
     return int(desk.venue.tables.markets[0, M_HALT]) != TRADING
 
 
-def trade_at(desk: Desk, parts: int) -> None:
-    """Let one lot trade at so many thousandths of the reference, if the engine lets it; then a step passes."""
+def trade_at(desk: Desk, price: int) -> None:
+    """Let one lot trade at so many ticks, if the engine lets it; then a step passes."""
     before = desk.position(TRADER, MARKET)
-    price = parts * TICKS // PARTS
     desk.trade(TRADER, HOUSE, MARKET, 1, price)
     traded = desk.position(TRADER, MARKET) != before
     assert not traded or int(desk.venue.tables.markets[0, M_LAST_TICKS]) == price
@@ -58,13 +57,13 @@ def halted_for_s(desk: Desk) -> int:
 
 def first_halt(make: Callable[[], Desk], direction: int) -> Fraction:
     """Return the smallest move, as a share of the reference, that halts trading when it is made at once."""
-    low, high = 0, PARTS - 1
+    low, high = 0, TICKS - 1
     while low < high:
         middle = (low + high) // 2
         desk = make()
-        trade_at(desk, PARTS + direction * middle)
+        trade_at(desk, TICKS + direction * middle)
         low, high = (low, middle) if is_halted(desk) else (middle + 1, high)
-    return Fraction(low, PARTS)
+    return Fraction(low, TICKS)
 
 
 def band_share(desk: Desk) -> tuple[Fraction, Fraction]:
@@ -75,26 +74,34 @@ def band_share(desk: Desk) -> tuple[Fraction, Fraction]:
 
 @example("price_band", needs="ref pct", answers="lower upper")
 def band_around_reference(case: Situation) -> dict[str, Any]:
-    """The band of limit up, limit down around a mean that is the reference."""
-    width = ppm(case.pct)
-    desk = halting_desk(Halts(collar_ppm=0, limit_up_down=LimitUpDown(width_ppm=width)), case.ref)
+    """The band of limit up, limit down around a mean that is the reference; doubled as at the open."""
+    doubled = 60 if _is_doubled(case) else 0
+    rule = LimitUpDown(width_ppm=ppm(case.pct), session_s=3_600, doubled_first_s=doubled)
+    desk = halting_desk(Halts(collar_ppm=0, limit_up_down=rule), case.ref)
     desk.step()
     lower, upper = band_share(desk)
     return {"lower": lower, "upper": upper}
 
 
+def _is_doubled(case: Situation) -> bool:
+    """Say whether a band is twice as wide as its percentage, by the multiple of a case, if it gives one."""
+    multiple = exact(case.get("mult", 1))
+    if multiple not in (1, 2):
+        raise Unsupported(f"a band {case.mult} times as wide: the engine's is doubled, at open and close")
+    return multiple == 2
+
+
 @example("price_band", needs="pct mult", answers="open_close_pct")
 def wider_at_open_and_close(case: Situation) -> dict[str, Any]:
     """The half width of the band in the first and last minutes of a session."""
-    if case.mult != 2:
-        raise Unsupported(f"a band {case.mult} times as wide at open and close: the engine's is doubled")
-    rule = LimitUpDown(width_ppm=ppm(case.pct), session_s=60, doubled_first_s=20, doubled_last_s=20)
+    edge = 20 if _is_doubled(case) else 0
+    rule = LimitUpDown(width_ppm=ppm(case.pct), session_s=60, doubled_first_s=edge, doubled_last_s=edge)
     desk = halting_desk(Halts(collar_ppm=0, limit_up_down=rule), 1, dt_s=10)
     shares = []
     for _ in range(6):
         desk.step()
         shares.append(band_share(desk)[1] - 1)
-    assert min(shares) == exact(case.pct) and len(set(shares)) == 2, "as wide as that in the middle of the session"
+    assert min(shares) == exact(case.pct), "as wide as that in the middle of the session"
     return {"open_close_pct": max(shares)}
 
 
@@ -123,7 +130,7 @@ def limits_of_index_futures(case: Situation) -> dict[str, Any]:
     lowest, _ = band_share(night)
     width = first_halt(lambda: desk_of(fast), -1)
     moved = desk_of(fast)
-    trade_at(moved, PARTS - int(width * PARTS))
+    trade_at(moved, TICKS - int(width * TICKS))
     return {
         "levels_down": _levels(desk_of(by_day, 300), len(rules.daily.levels)),
         "overnight_limit": 1 - lowest / exact(case.ref),
@@ -137,7 +144,7 @@ def _levels(desk: Desk, count: int) -> list[Fraction]:
     """Return the first `count` declines at which a price that falls and falls is halted."""
     found: list[Fraction] = []
     for fall in range(1, PARTS // 2):
-        trade_at(desk, PARTS - fall)
+        trade_at(desk, TICKS - fall * TICKS // PARTS)
         if is_halted(desk):
             found.append(Fraction(fall, PARTS))
             if len(found) == count:
@@ -148,27 +155,27 @@ def _levels(desk: Desk, count: int) -> list[Fraction]:
 
 def _window_s(desk: Desk, width: Fraction) -> int:
     """Return for how long a price counts from which the breaker measures a move; the last trade was the reference."""
-    fall = int(width * PARTS)
+    fall = int(width * TICKS)
     seconds = 0
     while True:
-        trade_at(desk, PARTS - fall // 2)
+        trade_at(desk, TICKS - fall // 2)
         seconds += desk.venue.dt_s
         saved = desk.venue.snapshot()
-        trade_at(desk, PARTS - fall)
+        trade_at(desk, TICKS - fall)
         if not is_halted(desk):
             return seconds
         desk.venue.restore(saved)
 
 
-@example("price_band", "Coinbase", needs="width window_s", answers="halt_s")
+@example("price_band", "Coinbase", needs="width window_s", answers="halt_s lower upper")
 def halt_at_hourly_limit(case: Situation) -> dict[str, Any]:
-    """A price that reaches the limit around the reference of its interval: how long nothing trades."""
+    """A price that reaches the limits around the reference of its interval: where they are, how long nothing trades."""
     rule = DynamicBreaker(
-        width_ppm=ppm(case.width), window_s=case.window_s, reference="interval", limit_becomes_reference=True
+        width_ppm=ppm(case.width), window_s=int(case.window_s), reference="interval", limit_becomes_reference=True
     )
-    halts = Halts(collar_ppm=0, breaker=rule)
-    move = first_halt(lambda: halting_desk(halts, 1), 1)
-    assert move == exact(case.width)
+    halts, reference = Halts(collar_ppm=0, breaker=rule), exact(case.get("ref", 1))
+    rise, fall = (first_halt(lambda: halting_desk(halts, 1), direction) for direction in (1, -1))
+    assert rise == fall == exact(case.width)
     desk = halting_desk(halts, 1)
-    trade_at(desk, PARTS + int(move * PARTS))
-    return {"halt_s": halted_for_s(desk)}
+    trade_at(desk, TICKS + int(rise * TICKS))
+    return {"halt_s": halted_for_s(desk), "lower": reference * (1 - fall), "upper": reference * (1 + rise)}

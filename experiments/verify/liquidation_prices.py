@@ -104,6 +104,35 @@ def _behind(case: Situation, room: int) -> Desk:
     return desk
 
 
+@example(
+    "liq_price",
+    "Hyperliquid",
+    needs="price margin_available position_size",
+    answers="liq_price bankruptcy_price",
+    labels="asset",
+)
+def margin_available_at_a_price(case: Situation) -> dict[str, Any]:
+    """A position at a price with so much money beside its maintenance margin there: half of 1 / `max_leverage`.
+
+    The rate may be given as it is, `l` or `mmr`, or by `maintenance_leverage`.
+    """
+    size, price = exact(case.get("side", 1)) * exact(case.position_size), exact(case.price)
+    rate = case.get("mmr", case.get("l", None))
+    if rate is None:
+        twice = case.gives("max_leverage")
+        rate = 1 / exact(case.max_leverage) / 2 if twice else 1 / exact(case.maintenance_leverage)
+
+    def make(room: int) -> Desk:
+        grid = fine_grid(MARKET, price, size, room)
+        rules = under("hyperliquid", {"margin.schedule": flat(1, rate), "margin.markets": {}})
+        desk = Desk(rules, [grid], [price], [TRADER], atom=fine_atom(grid, amounts=[case.margin_available]))
+        desk.open(TRADER, MARKET, size, price)
+        desk.lend(TRADER, exact(case.margin_available) + desk.maintenance(TRADER))
+        return desk
+
+    return first_found(make)
+
+
 def signed(case: Situation) -> Fraction:
     """Return the signed size of a position: `size`, `qty` or `contracts`, one if none is given, by `side` if it is."""
     names = [name for name in ("size", "qty", "contracts") if case.gives(name)]

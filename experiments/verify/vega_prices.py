@@ -45,7 +45,7 @@ def _trades(case: Situation) -> list[tuple[Number, Number, Fraction]]:
     """Return price, size and age, as a part of the window, of every trade; one that is given alone is new."""
     if case.gives("trade"):
         return [(case.trade, 1, Fraction(0))]
-    return [(price, size, 1 - exact(weight)) for price, size, weight in case.get("trades", [])]
+    return [(row[0], row[1], 1 - exact(row[2] if len(row) > 2 else 1)) for row in case.get("trades", [])]
 
 
 def _components(case: Situation) -> list[str]:

@@ -7,14 +7,15 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
-from delever.engine import adl_terms, drawdown, premium
+from delever.engine import adl_terms, drawdown
 from delever.engine.commands import Kind
 from delever.engine.formulas_liquidation import portion_atoms
 from delever.engine.rules.charges import Funding
 from delever.engine.rules.presets import PRESETS
+from delever.engine.tables import M_FUNDING_PPB, M_PREMIUM_COUNT, M_PREMIUM_SUM_PPB
 
-from .desk import HOUSE, Desk, Grid, exact
-from .examples import Situation, example
+from .desk import HOUSE, Desk, Grid, decimal_step, exact
+from .examples import Situation, Unsupported, example
 from .rules import PPM, flat, ppm, under
 
 TRADER, VAULT, MARKET = "trader", "vault", "X"
@@ -28,35 +29,50 @@ def _funding(venue: str, **changes: Any) -> Funding:
     return Funding.model_validate({**rule.model_dump(), **changes})
 
 
-@example("funding", "Hyperliquid", needs="oracle interest cl", answers="premium clamped rate_8h rate_1h hourly_rate")
+@example("funding", "Hyperliquid", needs="interest cl", answers="premium clamped rate_8h rate_1h hourly_rate")
 def rate_from_impact_prices(case: Situation) -> dict[str, Any]:
-    """Bids or offers away from the oracle price rest on the book; the rate that the engine makes of their premium."""
+    """Bids or offers away from the oracle price rest on the book; the rate that the venue pays for their premium.
+
+    A premium that is given without prices is that of a bid, or of an offer, so far from an oracle price.
+    """
+    eight_hours, premium = _paid_rate(case, 1)
+    hourly, _ = _paid_rate(case, 8)
+    return {
+        "premium": premium,
+        "clamped": eight_hours - premium,
+        "rate_8h": eight_hours,
+        "rate_1h": hourly,
+        "hourly_rate": hourly,
+    }
+
+
+def _paid_rate(case: Situation, payments: int) -> tuple[Fraction, Fraction]:
+    """Return the rate that a venue pays, one of so many payments of a period, and the premium that it saw."""
+    oracle = exact(case.get("oracle", 10_000))
+    away = exact(case.get("premium", 0))
+    bid = case.get("impact_bid", oracle * (1 + away) if away > 0 else None)
+    ask = case.get("impact_ask", oracle * (1 + away) if away < 0 else None)
+    quotes = [(side, exact(price)) for side, price in ((1, bid), (-1, ask)) if price is not None]
+    prices = [oracle, *(price for _, price in quotes)]
+    if min(prices) <= 0:
+        raise Unsupported(f"a price of {min(prices)}")
+    tick = decimal_step(*prices)
+    while max(prices) / tick < 1_000:
+        tick /= 10
     impact = {"source": "impact", "impact": {"notional_quote": 1}}
     funding = _funding("hyperliquid", premium=impact, interest_ppb=round(exact(case.interest) * PPB),
-                       clamp_ppb=round(exact(case.cl) * PPB), interval_s=1, period_s=8)  # fmt: skip
-    oracle = exact(case.oracle)
-    quotes = [(1, case.get("impact_bid", None)), (-1, case.get("impact_ask", None))]
-    prices = [oracle, *(exact(price) for _, price in quotes if price is not None)]
-    tick = Fraction(1)
-    while any((price / tick).denominator != 1 for price in prices) or max(prices) / tick < 1000:
-        tick /= 10
-    rules = under("hyperliquid", {"charges.funding": funding.model_dump()})
+                       clamp_ppb=round(exact(case.cl) * PPB), interval_s=1, period_s=payments)  # fmt: skip
+    # Who quotes away from the oracle price is not liquidated for what is paid.
+    rules = under("hyperliquid", {"charges.funding": funding.model_dump(), "liquidation.act": False})
     desk = Desk(rules, [Grid(MARKET, tick, Fraction(1))], [oracle], [TRADER], atom=MICRO)
-    desk.deposit(TRADER, 10 * oracle)
+    desk.deposit(TRADER, 10 * max(prices))
     for side, price in quotes:
-        if price is not None:
-            desk.limit(TRADER, MARKET, side, 1, price)
-    assert funding.premium is not None
-    sample = premium.premium_ppb(desk.venue, 0, funding.premium)
-    rate = funding.period_rate_ppb(sample)
-    paid, _ = funding.share_ppb(rate, 0)
-    return {
-        "premium": Fraction(sample, PPB),
-        "clamped": Fraction(rate - sample, PPB),
-        "rate_8h": Fraction(rate, PPB),
-        "rate_1h": Fraction(paid, PPB),
-        "hourly_rate": Fraction(paid, PPB),
-    }
+        desk.limit(TRADER, MARKET, side, 1, price)
+    desk.step()
+    row = desk.venue.tables.markets[0]
+    premium = Fraction(int(row[M_PREMIUM_SUM_PPB]), PPB * max(1, int(row[M_PREMIUM_COUNT])))
+    desk.step()
+    return Fraction(int(row[M_FUNDING_PPB]), PPB), premium
 
 
 @example("funding", "Hyperliquid", needs="size oracle rate_8h", answers="hourly_payment")
@@ -262,9 +278,7 @@ def assignment_of_the_rest(case: Situation) -> dict[str, Any]:
 def block_limits(case: Situation) -> dict[str, Any]:
     """The smallest and the largest value that one order may close of a position of a value."""
     value, least = exact(case.no), exact(case.mn)
-    unit = Fraction(1)  # of money: whole numbers of it, as the rule counts
-    while any((amount / unit).denominator != 1 for amount in (value, least)):
-        unit /= 10
+    unit = decimal_step(value, least)  # of money: whole numbers of it, as the rule counts
     changes = {
         "liquidation.step": {
             "kind": "portion", "share_ppm": max(1, ppm(case.portion)), "least_quote": int(least / unit),
