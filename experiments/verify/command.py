@@ -44,7 +44,7 @@ def judge(case: Case, known: list[Example]) -> Verdict:
     except Unsupported as error:
         return Verdict(case, "unsupported", [str(error), *_contradiction(case)])
     except Exception as error:  # noqa: BLE001  # whatever one case holds, the others are still played
-        return _failed(case, [f"could not be played: {type(error).__name__}: {error}"])
+        return _failed(case, [f"could not be played: {_reason(error)}"])
     unread = [name for name in situation.unread() if name not in found.labels]
     if lines and unread:
         return Verdict(case, "unsupported", [f"the play makes no use of {', '.join(unread)}", *lines])
@@ -56,6 +56,12 @@ def _failed(case: Case, lines: list[str]) -> Verdict:
     if case.published_inconsistent:
         return Verdict(case, "unsupported", ["the source contradicts its own formula", *lines])
     return Verdict(case, "failed", lines)
+
+
+def _reason(error: Exception) -> str:
+    """Return what went wrong in one line."""
+    text = " ".join(str(error).split()) or "the venue did not do what the play is about"
+    return f"{type(error).__name__}: {text}"
 
 
 def _contradiction(case: Case) -> list[str]:

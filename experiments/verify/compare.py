@@ -66,4 +66,13 @@ def _is_number(value: Any) -> bool:
 
 
 def _line(place: str, expected: Any, got: Answer) -> str:
-    return f"{place}: expected {expected!r}, got {got!r}"
+    return f"{place}: expected {expected!r}, got {_plain(got)!r}"
+
+
+def _plain(value: Any) -> Any:
+    """Return an answer with its fractions as numbers, to be shown."""
+    if isinstance(value, Mapping):
+        return {key: _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    return float(value) if isinstance(value, Fraction) else value

@@ -11,7 +11,7 @@ SMALLEST = 1e-15
 ENTRIES_MAX = 1_000
 TEXT_MAX = 200
 DEPTH_MAX = 6
-STEPS_MAX = 20_000
+STEPS_MAX = 4_000
 """Steps that one venue of a play may take."""
 DIGITS_MAX = 18
 """Decimal places of a number that has to lie on a grid."""

@@ -215,11 +215,13 @@ def profit_of_a_sale(case: Situation) -> dict[str, Any]:
 @example("partial_liq", "Vega", needs="pos frac full maxfrac book", answers="sizes")
 def sell_step_by_step(case: Situation) -> dict[str, Any]:
     """What the network sells in each step, of so many or until nothing is left, to a book that is filled up again."""
+    if int(case.get("steps", 0)) > ENTRIES_MAX:
+        raise Unsupported(f"more than {ENTRIES_MAX} steps of disposal")
     desk = _seller(case, case.book)
     sizes: list[Fraction] = []
     while len(sizes) < int(case.get("steps", ENTRIES_MAX)):
-        if not case.gives("steps") and not desk.position("fund", MARKET):
-            break
+        if not desk.position("fund", MARKET):
+            return {"sizes": sizes + [Fraction(0)] * (int(case.get("steps", len(sizes))) - len(sizes))}
         _offer(desk, _signed(case, case.book), PRICE)
         sizes.append(_sold(desk))
         desk.command(HOUSE, Kind.CANCEL_ALL)
