@@ -24,12 +24,28 @@ def premium(series: pd.DataFrame, window_s: int, multiplier_atoms: int) -> Float
     All trades of the window count by their size: one lot in an empty book is not a price. 0 where nothing traded.
     `multiplier_atoms` is the value of a lot at a price of one tick, of a linear contract.
     """
-    times = series["time_s"].to_numpy()
-    rows = 1 if len(times) < 2 else max(1, int(window_s // (times[1] - times[0])))
+    rows = _rows_of(series, window_s)
     at_index = series["volume_lots"] * series["index_ticks"] * float(multiplier_atoms)
     traded = series["volume_atoms"].astype(np.float64).rolling(rows, min_periods=1).sum()
     ratio = traded / at_index.rolling(rows, min_periods=1).sum()
     return ratio.fillna(1.0).to_numpy(dtype=np.float64) - 1.0
+
+
+def lowest_price(series: pd.DataFrame, window_s: int, multiplier_atoms: int, rows: NDArray[np.bool_]) -> float:
+    """Return the lowest volume-weighted price of `window_s` seconds that end in one of `rows`, in ticks.
+
+    All trades of the window count by their size; windows without any do not count, NaN if there is no other.
+    """
+    count = _rows_of(series, window_s)
+    lots = series["volume_lots"].astype(np.float64).rolling(count, min_periods=1).sum()
+    paid = series["volume_atoms"].astype(np.float64).rolling(count, min_periods=1).sum()
+    return float((paid / lots.where(lots > 0) / multiplier_atoms)[rows].min())
+
+
+def _rows_of(series: pd.DataFrame, window_s: int) -> int:
+    """Return how many rows a window has, at least 1."""
+    times = series["time_s"].to_numpy()
+    return 1 if len(times) < 2 else max(1, int(window_s // (times[1] - times[0])))
 
 
 def refill_s(series: pd.DataFrame) -> float:

@@ -11,7 +11,7 @@ import pytest
 
 from delever.engine.rules.io import diff
 from delever.experiments.errors import UserError
-from delever.experiments.metrics.closing import open_loss_atoms, premium, refill_s
+from delever.experiments.metrics.closing import lowest_price, open_loss_atoms, premium, refill_s
 from delever.experiments.runner import PARTS
 from delever.experiments.studies import disposal_speed, two_funds
 from delever.experiments.studies.large_holder import HOLDER, SELLER
@@ -34,6 +34,16 @@ def test_the_price_of_a_window_is_weighted_by_volume() -> None:
     rows = series(volume_lots=[0, 30, 1, 0, 0], volume_atoms=[0, 30 * 90 * 7, 10 * 7, 0, 0], index_ticks=[100] * 5)
     found = premium(rows, 20, 7)
     assert found.tolist() == pytest.approx([0.0, -0.1, 2710 / 3100 - 1, 10 / 100 - 1, 0.0])
+
+
+def test_the_lowest_price_is_of_all_trades_of_a_window_and_windows_without_any_do_not_count() -> None:
+    """One lot at 10 alone is low; with the 30 lots at 90 before it the window stands at 2,710 / 31."""
+    rows = series(volume_lots=[0, 30, 1, 0, 0, 5], volume_atoms=[0, 30 * 90 * 7, 10 * 7, 0, 0, 5 * 95 * 7])
+    every = np.ones(6, dtype=np.bool_)
+    assert lowest_price(rows, 10, 7, every) == 10
+    assert lowest_price(rows, 20, 7, every & (np.arange(6) != 3)) == pytest.approx(2710 / 31)
+    assert lowest_price(rows, 20, 7, np.arange(6) == 5) == 95
+    assert np.isnan(lowest_price(rows, 10, 7, np.arange(6) == 0))
 
 
 def test_an_open_loss_is_what_equity_lacks_to_the_balance_and_a_gain_is_none() -> None:
