@@ -18,7 +18,7 @@ from delever.engine.commands import FLAG_IOC
 from delever.engine.kernel import kernel
 from delever.engine.tables import M_BEST_BID, M_PRICE_MAX_TICKS, M_VOLUME_LOTS, P_LOTS, Table, Tables
 
-from .account import account_equity_atoms, largest_lots, lot_atoms, position_row, room_lots
+from .account import account_equity_atoms, is_called, largest_lots, lot_atoms, position_row, room_lots
 from .cohort import Cohort, Commands, Floats
 from .draw_kernels import Words, pick_market, uniform
 from .draws import Stream
@@ -59,7 +59,7 @@ class ExecutionParameters(CohortParameters):
     wealth_quote_median: float = Field(default=500_000.0, gt=0.0, le=9e9)
     """Median of what a trader deposits at the start, in quote units."""
     style: Literal["twap", "vwap", "participation", "almgren_chriss"] = "twap"
-    """Evenly over time; along `volume_profile`; a share of what others trade; or early, against the risk of waiting."""
+    """Evenly over time; along `volume_profile`; a share of all volume, its own included; or early, against risk."""
     idle_s: float = Field(default=1_800.0, gt=0.0, le=1e9)
     """Mean time between the end of one large order and the beginning of the next."""
     child_share: float = Field(default=0.002, gt=0.0, le=1.0)
@@ -186,7 +186,7 @@ def _work(
         wanted = task["lots"] * done_by[min(int(elapsed * VALUES), VALUES - 1)]
     lots = min(int(wanted), task["lots"]) - done
     best = best_ask_ticks(t, market) if side > 0 else t.markets[market, M_BEST_BID]
-    if best == 0 or lots <= 0:
+    if best == 0 or lots <= 0 or (is_called(t, account) and side * held >= 0):
         return row
     price = best + side * p["reach_ticks"]
     if not 0 < price < t.markets[market, M_PRICE_MAX_TICKS]:

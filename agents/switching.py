@@ -152,7 +152,7 @@ def _side(t: Tables, p: Record, move: float, word: int, waking: int, market: int
 def _order(t: Tables, p: Record, account: int, market: int, side: int, size: float, out: Table, row: int) -> int:
     """Write a market order; a position that is called is only made smaller."""
     held = t.positions[position_row(t, account, market), P_LOTS]
-    if is_called(t, account) and side * held >= 0:
+    if is_called(t, account) and side * held > 0:
         return row
     opposite = best_ask_ticks(t, market) if side > 0 else t.markets[market, M_BEST_BID]
     if opposite == 0:
@@ -160,4 +160,6 @@ def _order(t: Tables, p: Record, account: int, market: int, side: int, size: flo
     value = p["order_share"] * size * account_equity_atoms(t, account)
     largest = largest_lots(t, account, market, p["leverage"])
     lots = min(int(value / lot_atoms(t, market)), room_lots(t, account, market, side, largest))
+    if is_called(t, account):
+        lots = min(lots, abs(held))
     return write_market(out, row, account, market, side, lots, 0)

@@ -65,10 +65,13 @@ class Finished(NamedTuple):
     """How many summaries an earlier call had stored."""
 
 
-def task(scenario: BaseModel, rules: BaseModel, label: str, seed: int) -> Task:
-    """Return the task of one run. The hash is taken here, once: workers must not see another state of the sources."""
+def task(scenario: BaseModel, rules: BaseModel, label: str, seed: int, *folders: Path) -> Task:
+    """Return the task of one run. The hash is taken here, once: workers must not see another state of the sources.
+
+    `folders` hold the code, beside engine, agents and sim, that what is kept of the run depends on.
+    """
     world = scenario.model_dump(mode="json")
-    content = [world, _files_hash(world), rules.model_dump(mode="json"), seed, source_hash()]
+    content = [world, _files_hash(world), rules.model_dump(mode="json"), seed, source_hash(), _code_hash(folders)]
     text = json.dumps(content, sort_keys=True, ensure_ascii=True)
     return Task(scenario, rules, label, seed, hashlib.sha256(text.encode("ascii")).hexdigest()[:32])
 
@@ -82,6 +85,12 @@ def source_hash() -> str:
         for file in sorted((root / package).rglob("*.py")):
             state.update(file.relative_to(root).as_posix().encode() + file.read_bytes())
     return state.hexdigest()
+
+
+@lru_cache(maxsize=8)
+def _code_hash(folders: tuple[Path, ...]) -> list[str]:
+    files = sorted(file for folder in folders for file in folder.glob("*.py"))
+    return [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
 
 
 def _files_hash(world: dict[str, Any]) -> list[str]:

@@ -22,6 +22,8 @@ from .single import progress_bar
 from .warmup import compile_before_workers, told_when_compiling
 from .words import three_figures
 
+HERE = Path(__file__).resolve().parent
+MEASURING = (HERE / "realism", HERE / "metrics")
 KEPT = "What was computed is kept in {}; the same command goes on from there."
 
 
@@ -77,7 +79,7 @@ def _runs(
     wanted = choose(scenario, [rules], traders=traders, sets=sets)
     world, (spec, meant) = wanted.scenario, wanted.rules[0]
     check_paths(world, seeds[0])
-    tasks = [task(world, meant, spec, seed) for seed in seeds]
+    tasks = [task(world, meant, spec, seed, *MEASURING) for seed in seeds]
     jobs = min(at_least("--jobs", jobs, 1), os.cpu_count() or 1)
     with mistakes_of_users(), progress_bar("runs") as moved, told_when_compiling():
         if jobs > 1 and len(tasks) > 1:

@@ -282,6 +282,7 @@ class TableReader:
         return spacing_s
 
     def within(self, price: Floats, name: str, low: Floats, high: Floats) -> None:
+        """Refuse a price that is not between low and high."""
         wrong = np.flatnonzero((price < low) | (price > high))
         if wrong.size:
             place = int(wrong[0])

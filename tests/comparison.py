@@ -34,7 +34,7 @@ from tests.reference.workload import Command, World, random_commands, random_pat
 Observation = dict[Any, Any]
 
 PRICES_EVERY = 10
-"""Liquidation prices, which the reference takes longer for than for all else, are compared after so many steps."""
+"""Liquidation prices, which the reference takes longer for than for all else, are compared in every so manyth step."""
 
 
 class Side(Protocol):
@@ -137,7 +137,7 @@ def compare(
         for i, (left, right) in enumerate(zip(expected, found, strict=True)):
             if left != right:
                 return commands_run, f"step {step}: {commands[i]}: reference {left}, engine {right}"
-        prices = step % PRICES_EVERY == 0
+        prices = (step + seed) % PRICES_EVERY == 0
         difference = first_difference(reference.observe(prices=prices), other.observe(prices=prices))
         if difference:
             return commands_run, f"step {step}: {difference}"

@@ -55,7 +55,9 @@ def _candles(reader: TableReader, frame: pd.DataFrame) -> Minutes:
     spacing_s = reader.regular(reader.times(frame[time_name], time_name))
     if spacing_s != MINUTE_S:
         reader.fail(f"has a candle every {spacing_s:g} s; the scorecard is about candles of {MINUTE_S:g} s")
-    close, low = (reader.numbers(frame[names[each]], each) for each in ("close", "low"))
+    first, high, low, close = (reader.numbers(frame[names[each]], each) for each in ("open", "high", "low", "close"))
+    for price, name in ((first, "open"), (close, "close")):
+        reader.within(price, name, low, high)
 
     def money(quoted: str, base: str) -> Floats | None:
         if quoted in names:
@@ -70,10 +72,7 @@ def _candles(reader: TableReader, frame: pd.DataFrame) -> Minutes:
 def _trades(reader: TableReader, frame: pd.DataFrame) -> tuple[pd.DataFrame, Minutes]:
     """Return market orders and the minutes of a file of trades."""
     time_name = reader.column(frame, TRADE_TIMES, None, "time")
-    times_s = reader.times(frame[time_name], time_name)
-    back = np.flatnonzero(np.diff(times_s) < 0)
-    if back.size:
-        reader.fail("comes before the row above it; sort the trades by time", int(back[0]) + 1)
+    times_s = _rising(reader, reader.times(frame[time_name], time_name))
     price_name = reader.column(frame, PRICES, None, "price")
     price = reader.numbers(frame[price_name], price_name)
     size_name = reader.column(frame, SIZES, None, "size")
@@ -81,6 +80,14 @@ def _trades(reader: TableReader, frame: pd.DataFrame) -> tuple[pd.DataFrame, Min
     sign = _signs(reader, frame)
     trades = pd.DataFrame({"time_s": times_s - times_s[0], "sign": sign, "size": size})
     return market_orders(trades), _minutes(trades["time_s"].to_numpy(), price, size, sign)
+
+
+def _rising(reader: TableReader, times_s: Floats) -> Floats:
+    """Return times of which none is before the one above it."""
+    back = np.flatnonzero(np.diff(times_s) < 0)
+    if back.size:
+        reader.fail("comes before the row above it; sort the rows by time", int(back[0]) + 1)
+    return times_s
 
 
 def _signs(reader: TableReader, frame: pd.DataFrame) -> Floats:
@@ -141,9 +148,12 @@ def _quotes(path: Path) -> Quotes | None:
     reader = TableReader(file)
     frame = reader.table(None)
     time_name = reader.column(frame, TRADE_TIMES, None, "time")
-    times_s = reader.times(frame[time_name], time_name)
+    times_s = _rising(reader, reader.times(frame[time_name], time_name))
     bid, ask = (reader.numbers(frame[reader.column(frame, (each,), None, each)], each) for each in ("bid", "ask"))
     spread = ask - bid
+    crossed = np.flatnonzero(spread < 0)
+    if crossed.size:
+        reader.fail("the bid is above the ask; give the best prices of one book", int(crossed[0]))
     # The tick is not told: the smallest step between two prices is taken for it.
     steps = np.diff(np.unique(np.concatenate((bid, ask))))
     tick = float(steps[steps > 1e-9 * bid[0]].min()) if len(steps) else 1.0

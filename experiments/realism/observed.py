@@ -52,8 +52,6 @@ class Forced(NamedTuple):
     long_daily: float
     """Value of longs liquidated in a day over open interest."""
     short_daily: float
-    volume_share: float
-    """Share of all volume that was forced."""
 
 
 class Observed(NamedTuple):

@@ -23,8 +23,8 @@ from .observed import BANDS_BP, Observed
 Values = tuple[float, ...] | None
 Bound = float | None
 
-MINUTES_MIN = 300
-"""Fewer minutes say nothing about the returns of a minute."""
+MINUTES_MIN = 1_000
+"""Fewer minutes say nothing about the returns of a minute: ten of these are the largest percent."""
 
 
 class Fact(NamedTuple):

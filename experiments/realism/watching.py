@@ -34,7 +34,7 @@ from delever.engine.tables import (
     M_PRICE_MAX_TICKS,
 )
 from delever.sim.model import MarketModel
-from delever.sim.scenario import Scenario
+from delever.sim.scenario import Scenario, ScenarioError
 
 from .observed import BANDS_BP, MINUTE_S, Forced, Impacts, Minutes, Observed, Quotes
 from .scorecard import measured
@@ -62,7 +62,12 @@ def watched(scenario: Scenario, rules: RuleSet, seed: int) -> Watched:
 
 
 def watch(scenario: Scenario, rules: RuleSet, seed: int) -> Observed:
-    """Make a run and return what there is to be seen in its first market, from the end of the warm-up on."""
+    """Make a run and return what there is to be seen in its first market, from the end of the warm-up on.
+
+    Raises ScenarioError if a minute is no whole number of steps.
+    """
+    if MINUTE_S % scenario.dt_s:
+        raise ScenarioError(f"{scenario.name}: dt_s: a minute must be a whole number of steps (got {scenario.dt_s} s)")
     model = MarketModel(scenario, rules=rules, seed=seed, collect=False)
     watcher = Watcher(model)
     model.listen(watcher.take)
@@ -169,7 +174,7 @@ class Watcher:
 
     def _minutes(self, state: Integers, fills: Integers) -> Minutes:
         """Return whole minutes of last prices and of money traded."""
-        rows = max(1, int(MINUTE_S // self.dt_s))
+        rows = int(MINUTE_S // self.dt_s)
         whole = len(state) // rows
         last = state[: whole * rows, 2].reshape(whole, rows).astype(np.float64)
         minute = (fills[:, K_STEP] - self.from_step) // rows
@@ -201,7 +206,7 @@ class Watcher:
         middle = (state[:, 0] + state[:, 1]) / 2.0
         with np.errstate(divide="ignore", invalid="ignore"):
             moved = side[inside] * np.log(middle[ended[inside]] / middle[begun[inside]])
-        minutes = np.diff(np.log(state[:: max(1, int(MINUTE_S // self.dt_s)), 2].astype(np.float64)))
+        minutes = np.diff(np.log(state[:: int(MINUTE_S // self.dt_s), 2].astype(np.float64)))
         daily = minutes.std() * (DAY_S / MINUTE_S) ** 0.5
         traded = float(orders["size"].sum()) * DAY_S / (len(state) * self.dt_s)
         return Impacts(lots[inside] / traded, moved / daily) if daily > 0 and traded > 0 else None
@@ -217,8 +222,4 @@ class Watcher:
         forced = events[events[:, K_CAUSE] > 0]
         sold = forced[:, K_LOTS] < 0
         longs, shorts = forced[sold, K_AMOUNT].sum(), forced[~sold, K_AMOUNT].sum()
-        volume = events[events[:, K_KIND] == Event.FILL][:, K_AMOUNT].sum()
-        in_book = forced[forced[:, K_KIND] == Event.FILL][:, K_AMOUNT].sum()
-        return Forced(
-            float(longs / interest / days), float(shorts / interest / days), float(in_book / max(volume, 1))
-        )  # fmt: skip
+        return Forced(float(longs / interest / days), float(shorts / interest / days))

@@ -6,10 +6,8 @@ group is what the others of it are compared with, paired by seed.
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,6 +24,9 @@ from delever.experiments.runner import Simulate, Task, task
 from delever.sim.model import Extra
 from delever.sim.run import simulate
 from delever.sim.scenario import Scenario, apply_sets
+
+MEASURING = (Path(__file__).resolve().parent, Path(__file__).resolve().parent.parent / "metrics")
+"""Code that what is kept of a run depends on, beside what the run itself does."""
 
 
 class Arm(NamedTuple):
@@ -129,21 +130,8 @@ def tasks_of(arms: Sequence[Arm], sets: Sequence[str], seeds: int) -> list[Task]
     made = []
     for arm in arms:
         scenario, rules = apply_sets(arm.scenario, arm.rules, sets)
-        made.append([_keyed(task(scenario, rules, arm.label, seed)) for seed in range(seeds)])
+        made.append([task(scenario, rules, arm.label, seed, *MEASURING) for seed in range(seeds)])
     return [each for one in zip(*made, strict=True) for each in one]
-
-
-def _keyed(one: Task) -> Task:
-    """What a run keeps depends on the study's own code too."""
-    text = f"{one.key} {_measuring_hash()}"
-    return one._replace(key=hashlib.sha256(text.encode("ascii")).hexdigest()[:32])
-
-
-@lru_cache(maxsize=1)
-def _measuring_hash() -> str:
-    here = Path(__file__).resolve().parent
-    files = sorted([*here.glob("*.py"), *(here.parent / "metrics").glob("*.py")])
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def rows_of(runs: pd.DataFrame, measures: Sequence[Measure]) -> list[dict[str, Any]]:

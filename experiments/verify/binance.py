@@ -205,10 +205,6 @@ def profit_and_margin(case: Situation) -> dict[str, Any]:
 
     The profit share is the score where the margin ratio is one, on which it does not depend.
     """
-    if exact(case.wb) < 1:
-        raise Unsupported(
-            "a profit as a share of at least 1 USDT: the engine divides by any balance of an atom or more"
-        )
     wealthy = exact(case.wb) + exact(case.upnl) > 0
     return {
         "pnl_percent": _score(case, Fraction(1)) if wealthy else _score(case, Fraction(0)),
@@ -223,7 +219,10 @@ def _score(case: Situation, ratio: Fraction) -> Fraction:
     value = max(20 * need, 4 * abs(exact(case.upnl)), abs(equity), Fraction(1))
     changes = {"margin.schedule": flat(1, need / value), "margin.markets": {}, "margin.call_ppm": 0}
     grid = fine_grid(MARKET, value, 1)
-    desk = Desk(under("binance-usdm", changes), [grid], [value], [TRADER], atom=grid.lot * grid.tick / 2**20)
+    atom = grid.lot * grid.tick / 2**20
+    # A quote unit of the engine is a million atoms, whatever these are: so many of them are 1 USDT.
+    changes["deleveraging.least_balance_quote"] = max(1, round(1 / (atom * 10**6)))
+    desk = Desk(under("binance-usdm", changes), [grid], [value], [TRADER], atom=atom)
     desk.lend(HOUSE, 10 * value)
     desk.open(TRADER, MARKET, 1, value - exact(case.upnl))
     desk.lend(TRADER, case.wb)

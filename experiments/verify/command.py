@@ -27,7 +27,6 @@ def verify(paths: Sequence[Path], *, as_json: bool = False, verbose: bool = Fals
     from .catalogue import EXAMPLES
 
     verdicts = []
-    gc.freeze()
     for case in read_cases(paths):
         verdicts.append(judge(case, EXAMPLES))
         # A venue and its waterfall hold each other, and the books of many would fill the memory until they are found.
@@ -50,7 +49,7 @@ def judge(case: Case, known: list[Example]) -> Verdict:
     except Unsupported as error:
         return Verdict(case, "unsupported", [str(error), *_contradiction(case)])
     except Exception as error:  # noqa: BLE001  # whatever one case holds, the others are still played
-        return _failed(case, [f"could not be played: {_reason(error)}"])
+        return Verdict(case, "failed", [f"could not be played: {_reason(error)}"])
     unread = [name for name in situation.unread() if name not in found.labels]
     if lines and unread:
         return Verdict(case, "unsupported", [f"the play makes no use of {', '.join(unread)}", *lines])

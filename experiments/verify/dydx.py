@@ -82,7 +82,7 @@ def bankruptcy_quote(case: Situation) -> dict[str, Any]:
 @example("liq_price", "dYdX", needs="quote_balance positions market ba smmr", answers="fillable_price")
 def fillable_price(case: Situation) -> dict[str, Any]:
     """The limit of the liquidation order of one position."""
-    limit = {"kind": "fillable", "adjustment_ppm": min(2**32 - 1, ppm(case.ba)), "spread_ppm": ppm(case.smmr)}
+    limit = {"kind": "fillable", "adjustment_ppm": ppm(case.ba), "spread_ppm": ppm(case.smmr)}
     desk = _held(case, changes={"liquidation.limit": limit})
     t, unit = desk.venue.tables, desk.unit(TRADER)
     rows = np.zeros((len(desk.grids), rounds.CLOSING_COLUMNS), dtype=np.int64)

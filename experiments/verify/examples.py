@@ -8,6 +8,10 @@ from typing import Any, NamedTuple
 from .cases import Case
 
 
+class Unsupported(Exception):
+    """A case that the engine cannot play; the message names what is missing."""
+
+
 class Situation:
     """What a case gives, as attributes; not what its source says comes out. It remembers what was asked for."""
 
@@ -19,7 +23,7 @@ class Situation:
     def __getattr__(self, name: str) -> Any:
         """Return an input by name."""
         if name not in self.given:
-            raise AttributeError(f"the case does not give {name}")
+            raise Unsupported(f"the case does not give {name}")
         self.read.add(name)
         return self.given[name]
 
@@ -38,10 +42,6 @@ class Situation:
 
 
 Play = Callable[[Situation], dict[str, Any]]
-
-
-class Unsupported(Exception):
-    """A case that the engine cannot play; the message names what is missing."""
 
 
 class Example(NamedTuple):

@@ -35,6 +35,12 @@ def test_a_position_larger_than_any_order_is_closed_by_force() -> None:
     assert not difference, difference
 
 
+def test_at_expiry_the_order_of_the_fund_that_waits_in_an_auction_goes_too() -> None:
+    """Seed 880166: the engine cancelled it, the reference did not (R-X2)."""
+    _, difference = run_world(880166, 115, wide=True)
+    assert not difference, difference
+
+
 def test_a_small_event_buffer_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """However often the buffer fills in a step, whichever stage fills it, the venue goes on where it stopped."""
     monkeypatch.setattr(state, "EVENTS_MIN", 1)

@@ -40,8 +40,8 @@ def settle_if_due(state: State) -> None:
 def close(state: State, market: int) -> None:
     """Cancel the orders of a market and close its positions at the final price (R-X2, R-X3)."""
     price, owners = state.final_price[market], [*state.accounts(), FUND]
-    for account in state.accounts():
-        book.cancel_all(state, account, market)
+    for owner in owners:
+        book.cancel_all(state, owner, market)
     before = state.balances["SETTLEMENT"] + sum(state.position(owner, market).cost for owner in owners)
     for owner in owners:
         lots = state.position(owner, market).lots

@@ -59,9 +59,10 @@ def test_a_called_trader_only_closes() -> None:
     for trader in range(200):
         board.hold(trader, 100)
         board.call(trader)
-    cohort = make(Switching, 200, **HORIZON)
+    cohort = make(Switching, 200, order_share=0.5, **HORIZON)
     orders = cohort.decide(board.view(300, moved(64)), everybody(cohort))
     assert len(orders) and (orders[:, C_SIDE] == -1).all()
+    assert orders[:, C_LOTS].max() == 100, "not beyond nothing"
 
 
 def test_horizons_are_spread_evenly_over_the_logarithm() -> None:

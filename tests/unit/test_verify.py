@@ -137,7 +137,7 @@ def test_inputs_that_no_venue_can_be_built_with_are_named(value: Any, says: str)
 def test_who_plays_a_case_never_sees_what_is_expected() -> None:
     situation = Situation(case())
     assert "3" not in str(vars(situation))
-    with pytest.raises(AttributeError, match="does not give expected"):
+    with pytest.raises(Unsupported, match="does not give expected"):
         situation.expected  # noqa: B018
     with pytest.raises(Unsupported):
         find(case(venue="Y"), KNOWN)

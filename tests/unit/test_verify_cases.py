@@ -21,5 +21,15 @@ def test_more_published_examples_come_out(case: Case) -> None:
     assert case.source, "it is published somewhere"
 
 
+def test_of_the_shared_cases_nine_are_not_played_and_none_fails() -> None:
+    """docs/verify.md argues the nine."""
+    outcomes = {case.id: judge(case, EXAMPLES).outcome for case in read_cases([TESTS / "cases"])}
+    assert [name for name, outcome in outcomes.items() if outcome == "failed"] == []
+    unsupported = {name for name, outcome in outcomes.items() if outcome == "unsupported"}
+    assert len(outcomes) - len(unsupported) == 181
+    said = (TESTS.parent / "docs" / "verify.md").read_text(encoding="utf-8")
+    assert len(unsupported) == 9 and all(f"`{name}`" in said for name in unsupported)
+
+
 def test_ids_are_distinct_from_those_of_the_shared_cases() -> None:
     read_cases([TESTS / "cases", TESTS / "more_cases"])
