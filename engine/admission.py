@@ -24,6 +24,7 @@ from .tables import (
     P_BIDS_LOTS,
     REDUCE_ONLY,
     V_AUCTION_MARGIN,
+    V_AUCTION_PERSISTENT,
     V_FREE_ORDERS,
     V_LOTS_MAX,
     V_MARKETS,
@@ -107,6 +108,12 @@ def crosses(t: Tables, market: int, side: int, price_ticks: int) -> bool:
 
 
 @kernel
+def never_rests(kind: int, flags: int) -> bool:
+    """Say whether what an order does not trade at once expires."""
+    return kind != LIMIT or flags & (FLAG_IOC | FLAG_FOK) != 0
+
+
+@kernel
 def admit(
     t: Tables, account: int, market: int, kind: int, side: int, lots: int, price_ticks: int, flags: int
 ) -> tuple[int, int]:
@@ -121,6 +128,8 @@ def admit(
             return NOT_FILLABLE, lots
         return OK, lots
     markets = t.markets
+    if markets[market, M_AUCTION] and t.venue[V_AUCTION_PERSISTENT] and never_rests(kind, flags):
+        return HALTED, lots
     if markets[market, M_HALT] == REDUCE_ONLY and not _only_reduces(t, account, market, side, lots, flags):
         return HALTED, lots
     outside = price_ticks > markets[market, M_COLLAR_HIGH] if side > 0 else price_ticks < markets[market, M_COLLAR_LOW]

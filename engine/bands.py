@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .admission import crosses
+from .admission import crosses, never_rests
 from .auction import begin_auction, join
 from .book import give_back_row, within_band
 from .commands import Kind
@@ -18,11 +18,14 @@ from .tables import (
     M_LEANING,
     NONE,
     O_ACCOUNT,
+    O_FLAGS,
+    O_KIND,
     O_LOTS,
     O_MARKET,
     O_PRICE_TICKS,
     O_SIDE,
     TO_AUCTION,
+    V_AUCTION_PERSISTENT,
     V_AUCTION_STEPS,
     V_BANDS,
     V_FREE_ORDERS,
@@ -47,7 +50,8 @@ def conclude(t: Tables, order: int) -> None:
         finish(t, order)
         return
     # What still crosses was stopped by the band, not by its own limit.
-    if t.venue[V_BANDS] == TO_AUCTION:
+    begins_none = t.venue[V_AUCTION_PERSISTENT] and never_rests(orders[order, O_KIND], orders[order, O_FLAGS])
+    if t.venue[V_BANDS] == TO_AUCTION and not begins_none:
         begin_auction(t, market, IN_HALT)
         t.markets[market, M_HALT_UNTIL] = t.venue[V_STEP] + t.venue[V_AUCTION_STEPS]
         t.markets[market, M_EXTENDED] = 0

@@ -13,6 +13,7 @@ from .tables import (
     NONE,
     V_ALLOCATION,
     V_AUCTION_MARGIN,
+    V_AUCTION_PERSISTENT,
     V_AUCTION_TIE,
     V_AUCTIONS,
     V_BOARD_LOTS,
@@ -26,8 +27,8 @@ from .tables import (
 )
 
 MATCHING_SWITCHES = [
-    V_AUCTION_TIE, V_AUCTION_MARGIN, V_ALLOCATION, V_TOP_MIN, V_TOP_MAX, V_LEAD_PPM, V_FIFO_PPM, V_SHARE_MINIMUM,
-    V_BOARD_LOTS, V_SHARE_NEAREST, V_LEVELLING,
+    V_AUCTION_TIE, V_AUCTION_MARGIN, V_AUCTION_PERSISTENT, V_ALLOCATION, V_TOP_MIN, V_TOP_MAX, V_LEAD_PPM, V_FIFO_PPM,
+    V_SHARE_MINIMUM, V_BOARD_LOTS, V_SHARE_NEAREST, V_LEVELLING,
 ]  # fmt: skip
 
 
@@ -51,6 +52,7 @@ def fill_matching(venue: NDArray[np.int64], rules: RuleSet) -> None:
     if matching.auction is not None:
         venue[V_AUCTION_TIE] = AUCTION_TIES.index(matching.auction.tie)
         venue[V_AUCTION_MARGIN] = int(matching.auction.margin == "indicative")
+        venue[V_AUCTION_PERSISTENT] = int(matching.auction.persistent_only)
     allocation = matching.allocation
     venue[V_ALLOCATION] = int(allocation is not None)
     venue[V_TOP_MAX] = NONE

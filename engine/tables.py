@@ -299,6 +299,7 @@ V_ADL_BALANCE_ATOMS = 137  # fixed: what a balance counts for at least in the ra
 V_AUCTIONS = 150  # fixed: 1 if markets may be in auction, so that `levels` has a second ladder for each
 V_AUCTION_TIE = 151  # fixed: which of several prices an auction takes
 V_AUCTION_MARGIN = 152  # fixed: 1 if orders in an auction are margined at its indicative price
+V_AUCTION_PERSISTENT = 200  # fixed: 1 if orders that never rest have no part in auctions
 V_SURPLUS = 100  # rules of liquidation, fixed: whether forced fills are settled at the bankruptcy price (R-W29)
 V_SURPLUS_PPM = 101  # most of a fill's value, NONE for all
 V_SURPLUS_COVERS = 102
@@ -342,7 +343,7 @@ V_ASSET_BUYER = 80  # fixed: unit that buys assets, counted from the fund's row:
 V_CONVERSION_PPM = 81  # fixed
 V_SELLS_BEFORE = 82  # fixed: 1 if assets are sold before positions
 V_EXCHANGE_ATOMS = 83  # fixed: a unit owing more than this sells; NONE: no automatic exchange
-VENUE_COLUMNS = 200
+VENUE_COLUMNS = 201
 
 # Bits of V_REQUIREMENTS.
 HAS_SCHEDULES = 1  # a market has a schedule other than brackets

@@ -17,6 +17,8 @@ class Auction(Rule):
     """Which of several prices of most volume: nearest to the last trade; by the side with more; or the middle one."""
     margin: Literal["mark", "indicative"] = "mark"
     """Price at which an order in an auction is margined: the mark, or the highest of mark, limit and auction price."""
+    persistent_only: bool = False
+    """Whether orders that never rest (MARKET, IOC, FOK) are refused in an auction, and begin none."""
 
 
 class Batch(Rule):

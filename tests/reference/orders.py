@@ -118,6 +118,9 @@ def admit(state: State, command: Command) -> str:
     account, market, side, lots = command["account"], command["market"], command["side"], command["lots"]
     if expiry.is_closed(state, market):
         return "EXPIRED"
+    persistent_only = (state.rules["matching"].get("auction") or {}).get("persistent_only", False)
+    if state.auction[market] and persistent_only and (command["kind"] != "LIMIT" or command["ioc"] or command["fok"]):
+        return "HALTED"
     low, high = collar(state, market)
     if command["kind"] == "LIMIT":
         limit = command["price"]

@@ -16,6 +16,8 @@ def widen_matching(rng: Random, rules: dict[str, Any]) -> None:
                 "tie": rng.choice(["reference", "pressure", "middle"]),
                 "margin": rng.choice(["mark", "indicative"]),
             }
+            # By a generator of its own, so that the worlds of seeds that are named somewhere stay what they were.
+            matching["auction"]["persistent_only"] = Random(f"persistent {rng.getstate()[1][:4]}").random() < 0.3
     if rng.random() < 0.6:
         matching["allocation"] = _allocation(rng)
 

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from delever.engine import tables as tb
-from delever.engine.commands import Kind, Result, batch
+from delever.engine.commands import FLAG_IOC, Kind, Result, batch
 from delever.engine.events import E_ACCOUNT, E_KIND, E_LOTS, E_PRICE_TICKS, Event
 from delever.engine.rules.halts import Halts, LimitUpDown, VolatilityAuction
 from delever.engine.rules.ruleset import RuleSet
@@ -198,6 +198,21 @@ def test_an_order_beyond_the_bounds_begins_an_auction() -> None:
     assert (hall.trades(), hall.mode) == ([], "auction")
     hall.step()
     assert (hall.trades(), hall.mode) == ([(2, -3, 104)], "trading")
+
+
+@pytest.mark.parametrize(("ioc", "mode", "bid"), [(False, "auction", 0), (True, "trading", 0)])
+def test_an_order_that_never_rests_begins_no_auction_where_it_may_not(ioc: bool, mode: str, bid: int) -> None:
+    """R-H10, Vega: five trade at 103 within 105; what is left of an IOC order expires. In the auction it is refused."""
+    bounds = {"volatility_auction": {"width_ppm": 50_000, "auction_s": 5}}
+    hall = Hall(bounds, matching={"auction": {"persistent_only": True}})
+    wide_book(hall)
+    flags = FLAG_IOC if ioc else 0
+    order = batch(1, account=1, kind=Kind.LIMIT, side=BUY, lots=8, price_ticks=120, flags=flags)
+    assert (hall.step(rows=order), hall.trades(), hall.mode) == (["OK"], [(1, 5, 103)], mode)
+    assert hall.venue.tables.markets[0, tb.M_BEST_BID] == bid
+    if mode == "auction":
+        market = batch(1, account=2, kind=Kind.MARKET, side=SELL, lots=3)
+        assert [hall.step(rows=each) for each in (order[:0], market, order)] == [[], ["HALTED"], ["OK"]]
 
 
 def test_an_auction_that_would_leave_its_bounds_is_extended_once() -> None:

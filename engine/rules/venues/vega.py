@@ -27,7 +27,9 @@ from .model import MODEL, written_out
 RULES = RuleSet(
     name="vega-0.79",
     contract=written_out(Contract, payoff="linear"),
-    matching=written_out(Matching, self_trade="cancel_newest", auction=Auction(tie="middle", margin="indicative")),
+    matching=written_out(
+        Matching, self_trade="cancel_newest", auction=Auction(tie="middle", margin="indicative", persistent_only=True)
+    ),
     margin=written_out(
         Margin,
         mode="isolated",
@@ -111,6 +113,13 @@ SOURCES: dict[str, Source] = {
         "read",
         "matching.auction.tie",
         "matching.auction.margin",
+    ),
+    **cite(
+        "0026-AUCT, restriction on orders: no market orders in an auction, and none that never rest; such an order "
+        "begins no auction either (vegaprotocol/vega pull 3433)",
+        _DATE,
+        "read",
+        "matching.auction.persistent_only",
     ),
     **choose("not used: the schedule says the rates", "margin.tiers", "margin.markets"),
     **cite(
