@@ -63,6 +63,7 @@ def wide_rules(seed: int) -> Rules:
         rng = Random(f"{widen.__name__} {seed}")
         if rng.random() < 0.5:
             widen(rng, rules)
+    wide_margin.lower_levels(rules["margin"])
     return rules
 
 

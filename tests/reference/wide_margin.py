@@ -10,6 +10,9 @@ from .state import ATOMS_PER_QUOTE, PPM, ceil_div
 Rules = dict[str, Any]
 KINDS = ("flat", "bracketed", "stepped", "stepped_lots", "affine", "square_root", "skew_scaled", "weights", "model")
 
+RATE_MAX_PPM = 900_000
+"""Highest rate: with a closing fee on top a requirement still rises no faster than the value (decision 0003)."""
+
 
 def schedules(rng: Random, rules: Rules) -> None:
     """Draw a schedule for all markets or for one, valuation and closing fee."""
@@ -25,7 +28,7 @@ def schedules(rng: Random, rules: Rules) -> None:
         margin["closing_fee"] = {"rate_ppm": rng.choice([0, 600, 5_000, 50_000]), "price": price}
         if price == "bankruptcy" and (margin.get("pockets") or {}).get("kind") == "search":
             margin["closing_fee"]["price"] = "mark"
-    _lower_call(margin)
+    lower_levels(margin)
 
 
 def add_ons(rng: Random, rules: Rules) -> None:
@@ -52,10 +55,10 @@ def add_ons(rng: Random, rules: Rules) -> None:
             "decay_ppm": rng.choice([0, 500_000, 940_000, 999_999]),
             "multiple_ppm": rng.choice([1, PPM, 3_000_000, 30_000_000]),
             "floor_ppm": rng.choice([0, 1_000, 20_000]),
-            "rate_max_ppm": rng.choice([20_000, 300_000, PPM]),
+            "rate_max_ppm": rng.choice([20_000, 300_000, RATE_MAX_PPM]),
             "maintenance_share_ppm": rng.choice([0, 0, 500_000, 999_999]),
         }
-    _lower_call(margin)
+    lower_levels(margin)
 
 
 def _schedule(rng: Random, tiers: list[dict[str, int]]) -> Rules:
@@ -66,7 +69,7 @@ def _schedule(rng: Random, tiers: list[dict[str, int]]) -> Rules:
     sized = two | {
         "slope_ppm": rng.choice([0, 1, 333, 20_000, 2_000_000]),
         "slope_lots": rng.choice([4, 7, 1_000]),
-        "rate_max_ppm": rng.choice([initial, min(PPM, 3 * initial), PPM]),
+        "rate_max_ppm": rng.choice([initial, min(RATE_MAX_PPM, 3 * initial), RATE_MAX_PPM]),
     }
     if kind == "bracketed":
         return {"kind": kind, "tiers": _published(rng, tiers)}
@@ -114,8 +117,8 @@ def _published(rng: Random, tiers: list[dict[str, int]]) -> list[dict[str, int]]
     return found
 
 
-def _lower_call(margin: Rules) -> None:
-    """Bring the margin-call level within what the steepest of the drawn requirements allows."""
+def lower_levels(margin: Rules) -> None:
+    """Bring the levels of margin calls and of the search within what the steepest of the drawn requirements allows."""
     drawn = [margin.get("schedule"), *(margin.get("schedules") or {}).values()]
     steepest = max([_steepest(schedule) for schedule in drawn if schedule] + [_steepest({"tiers": margin["tiers"]})])
     steepest = max([steepest, *(_steepest({"tiers": tiers}) for tiers in margin["markets"].values())])
@@ -125,6 +128,8 @@ def _lower_call(margin: Rules) -> None:
         steepest += rule["rate_ppm"]
     call = min(margin["call_ppm"], PPM * PPM // steepest)
     margin["call_ppm"] = call if call > PPM else 0
+    if (rule := margin.get("pockets")) and rule["kind"] == "search":
+        rule["search_ppm"] = max(PPM, min(rule["search_ppm"], PPM * PPM // steepest))
 
 
 def _steepest(schedule: Rules) -> int:
