@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from delever.engine.assets import credited_atoms
+from delever.engine.book import best_ask_ticks
 from delever.engine.contract import value_atoms
 from delever.engine.kernel import kernel
 from delever.engine.ledger import balance_atoms
@@ -16,6 +17,7 @@ from delever.engine.margin import (
 from delever.engine.schedules import quoted_ppm, tier_of
 from delever.engine.tables import (
     FLAG_NOTICE,
+    M_BEST_BID,
     M_MARK_TICKS,
     NONE,
     P_ASKS_LOTS,
@@ -65,6 +67,19 @@ def mark_before_ticks(t: Tables, mark_history: Table, steps: int, market: int) -
     if count == 0:
         return t.markets[market, M_MARK_TICKS]
     return mark_history[max(count - 1 - steps, 0), market]
+
+
+@kernel
+def move_ppm(t: Tables, mark_history: Table, market: int, horizon_s: float, dt_s: int) -> float:
+    """Return the change of the mark over a horizon, as a share of the mark before."""
+    before = mark_before_ticks(t, mark_history, int(max(horizon_s / dt_s, 1.0)), market)
+    return (t.markets[market, M_MARK_TICKS] - before) * 1e6 / before
+
+
+@kernel
+def opposite_ticks(t: Tables, market: int, side: int) -> int:
+    """Return the best price that an order to buy (side +1) or sell (-1) would meet, 0 if there is none."""
+    return best_ask_ticks(t, market) if side > 0 else t.markets[market, M_BEST_BID]
 
 
 @kernel
@@ -189,6 +204,13 @@ def largest_lots(t: Tables, account: int, market: int, leverage: float) -> int:
     rate_ppm = rate_at_ppm(t, market, int(value))
     affordable = margin * PPM / rate_ppm
     return min(int(min(value, affordable) / here), t.venue[V_LOTS_MAX])
+
+
+@kernel
+def fullness(t: Tables, account: int, market: int, largest: int) -> float:
+    """Return how far a position is towards the largest, from -1 (short) to 1 (long)."""
+    held = t.positions[position_row(t, account, market), P_LOTS]
+    return min(max(-1.0, held / max(largest, 1)), 1.0)
 
 
 @kernel

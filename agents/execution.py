@@ -13,12 +13,20 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from delever.engine.book import best_ask_ticks
 from delever.engine.commands import FLAG_IOC
 from delever.engine.kernel import kernel
-from delever.engine.tables import M_BEST_BID, M_PRICE_MAX_TICKS, M_VOLUME_LOTS, P_LOTS, Table, Tables
+from delever.engine.tables import M_PRICE_MAX_TICKS, M_VOLUME_LOTS, P_LOTS, Table, Tables
 
-from .account import account_equity_atoms, is_called, largest_lots, lot_atoms, position_row, room_lots
+from .account import (
+    account_equity_atoms,
+    fullness,
+    is_called,
+    largest_lots,
+    lot_atoms,
+    opposite_ticks,
+    position_row,
+    room_lots,
+)
 from .cohort import Cohort, Commands, Floats
 from .draw_kernels import Words, pick_market, uniform
 from .draws import Stream
@@ -150,8 +158,8 @@ def _begin(
     """Take on a new order, if there is room for one."""
     largest = largest_lots(t, account, market, p["leverage"])
     held = t.positions[position_row(t, account, market), P_LOTS]
-    fullness = min(max(-1.0, held / max(largest, 1)), 1.0)
-    side = 1 if uniform(roots, SIDE, key, waking, 0) < 0.5 - 0.5 * fullness else -1
+    full = fullness(t, account, market, largest)
+    side = 1 if uniform(roots, SIDE, key, waking, 0) < 0.5 - 0.5 * full else -1
     number = 1.0 + element(children, uniform(roots, SIZE, key, waking, 0))
     child = p["child_share"] * account_equity_atoms(t, account) / lot_atoms(t, market)
     lots = min(int(number * child), room_lots(t, account, market, side, largest))
@@ -185,7 +193,7 @@ def _work(
     else:
         wanted = task["lots"] * done_by[min(int(elapsed * VALUES), VALUES - 1)]
     lots = min(int(wanted), task["lots"]) - done
-    best = best_ask_ticks(t, market) if side > 0 else t.markets[market, M_BEST_BID]
+    best = opposite_ticks(t, market, side)
     if best == 0 or lots <= 0 or (is_called(t, account) and side * held >= 0):
         return row
     price = best + side * p["reach_ticks"]

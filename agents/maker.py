@@ -32,6 +32,7 @@ from delever.engine.tables import (
 
 from .account import (
     account_equity_atoms,
+    fullness,
     is_called,
     is_liquidated,
     largest_lots,
@@ -180,7 +181,7 @@ def _quote(
     """Write the cancellation of a ladder that no longer stands right, and a new one unless the maker is away."""
     place = position_row(t, account, market)
     held = t.positions[place, P_LOTS]
-    inventory = min(max(-1.0, held / max(largest, 1)), 1.0)
+    inventory = fullness(t, account, market, largest)
     bid, ask, step = _ladder(t, p, width, shade, volatility_ppm, inventory, market)
     left = 1.0 - p["requote_share"]
     stands = (

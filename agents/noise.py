@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
-from delever.engine.book import best_ask_ticks
 from delever.engine.kernel import kernel
 from delever.engine.tables import (
     A_ORDERS,
-    M_BEST_BID,
     M_COLLAR_HIGH,
     M_COLLAR_LOW,
     M_MARK_TICKS,
-    P_LOTS,
     Table,
     Tables,
 )
 
-from .account import account_equity_atoms, largest_lots, lot_atoms, position_row, room_lots
+from .account import account_equity_atoms, fullness, largest_lots, lot_atoms, opposite_ticks, room_lots
 from .cohort import Cohort, Commands, Floats
 from .draw_kernels import DRAW_STRIDE, Words, pick_market, trader_word, uniform_of
 from .draws import Stream
@@ -116,15 +113,13 @@ def _act(
     if cancels or (not at_market and t.accounts[account, A_ORDERS] >= p["orders_max"]):
         return write_cancel_all(out, row, account, market)
     largest = largest_lots(t, account, market, p["leverage"])
-    held = t.positions[position_row(t, account, market), P_LOTS]
-    fullness = min(max(-1.0, held / max(largest, 1)), 1.0)
-    side = 1 if uniform_of(word, waking + DRAW_STRIDE) < 0.5 - 0.5 * fullness else -1
+    full = fullness(t, account, market, largest)
+    side = 1 if uniform_of(word, waking + DRAW_STRIDE) < 0.5 - 0.5 * full else -1
     size = element(sizes, uniform_of(word, waking + 2 * DRAW_STRIDE))
     value = p["order_share"] * size * account_equity_atoms(t, account)
     lots = min(int(value / lot_atoms(t, market)), room_lots(t, account, market, side, largest))
 
-    bid, ask = t.markets[market, M_BEST_BID], best_ask_ticks(t, market)
-    opposite = ask if side > 0 else bid
+    opposite = opposite_ticks(t, market, side)
     if at_market:
         return write_market(out, row, account, market, side, lots if opposite > 0 else 0, 0)
     mark = t.markets[market, M_MARK_TICKS]

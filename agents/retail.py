@@ -15,14 +15,12 @@ from typing import Literal
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
-from delever.engine.book import best_ask_ticks
 from delever.engine.commands import FLAG_REDUCE_ONLY, Kind
 from delever.engine.contract import entry_ticks
 from delever.engine.kernel import kernel
 from delever.engine.rules.base import PPM
 from delever.engine.tables import (
     A_ORDERS,
-    M_BEST_BID,
     M_MARK_TICKS,
     M_PRICE_MAX_TICKS,
     P_COST_ATOMS,
@@ -42,6 +40,7 @@ from .account import (
     largest_lots,
     lot_atoms,
     mark_before_ticks,
+    opposite_ticks,
     position_row,
     room_lots,
 )
@@ -365,7 +364,7 @@ def _answer_call(
 @kernel
 def _executable_lots(t: Tables, p: Record, market: int, side: int, lots: float) -> int:
     """Return the lots of a market order: at most `order_quote_max`, none if the other side is empty."""
-    opposite = best_ask_ticks(t, market) if side > 0 else t.markets[market, M_BEST_BID]
+    opposite = opposite_ticks(t, market, side)
     largest = max(p["order_quote_max"] * PPM / lot_atoms(t, market), 1.0)
     return int(min(lots, largest)) if opposite > 0 else 0
 

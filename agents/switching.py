@@ -12,16 +12,16 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field, model_validator
 
-from delever.engine.book import best_ask_ticks
 from delever.engine.kernel import kernel
-from delever.engine.tables import M_BEST_BID, M_INDEX_TICKS, M_MARK_TICKS, P_LOTS, Table, Tables
+from delever.engine.tables import M_INDEX_TICKS, M_MARK_TICKS, P_LOTS, Table, Tables
 
 from .account import (
     account_equity_atoms,
     is_called,
     largest_lots,
     lot_atoms,
-    mark_before_ticks,
+    move_ppm,
+    opposite_ticks,
     position_row,
     room_lots,
 )
@@ -129,9 +129,7 @@ def decide_switching(
 @kernel
 def _move(t: Tables, p: Record, mark_history: Ints, market: int, horizon_s: float, dt_s: int) -> float:
     """Return the move of the mark over a horizon, in usual moves."""
-    mark = t.markets[market, M_MARK_TICKS]
-    before = mark_before_ticks(t, mark_history, int(max(horizon_s / dt_s, 1.0)), market)
-    return (mark - before) * 1e6 / before / (p["calm_ppm"] * np.sqrt(horizon_s))
+    return move_ppm(t, mark_history, market, horizon_s, dt_s) / (p["calm_ppm"] * np.sqrt(horizon_s))
 
 
 @kernel
@@ -154,8 +152,7 @@ def _order(t: Tables, p: Record, account: int, market: int, side: int, size: flo
     held = t.positions[position_row(t, account, market), P_LOTS]
     if is_called(t, account) and side * held > 0:
         return row
-    opposite = best_ask_ticks(t, market) if side > 0 else t.markets[market, M_BEST_BID]
-    if opposite == 0:
+    if opposite_ticks(t, market, side) == 0:
         return row
     value = p["order_share"] * size * account_equity_atoms(t, account)
     largest = largest_lots(t, account, market, p["leverage"])

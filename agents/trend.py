@@ -5,11 +5,16 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field, model_validator
 
-from delever.engine.book import best_ask_ticks
 from delever.engine.kernel import kernel
-from delever.engine.tables import M_BEST_BID, M_MARK_TICKS, P_LOTS, Table, Tables
+from delever.engine.tables import P_LOTS, Table, Tables
 
-from .account import is_called, largest_lots, mark_before_ticks, position_row
+from .account import (
+    is_called,
+    largest_lots,
+    move_ppm,
+    opposite_ticks,
+    position_row,
+)
 from .cohort import Cohort, Commands, Floats
 from .draw_kernels import Words, pick_market
 from .elementary import exp, log
@@ -114,10 +119,8 @@ def _move(
     t: Tables, p: Record, mark_history: Ints, volatility_ppm: Floats, market: int, horizon_s: float, dt_s: int
 ) -> tuple[float, float]:
     """Return the move of the mark over a horizon, and the standard deviation of such moves."""
-    mark = t.markets[market, M_MARK_TICKS]
-    before = mark_before_ticks(t, mark_history, int(max(horizon_s / dt_s, 1.0)), market)
     per_second = max(volatility_ppm[market] / np.sqrt(float(dt_s)), p["volatility_floor_ppm"])
-    return (mark - before) * 1e6 / before, SD_PER_MEAN_ABSOLUTE * per_second * np.sqrt(horizon_s)
+    return move_ppm(t, mark_history, market, horizon_s, dt_s), SD_PER_MEAN_ABSOLUTE * per_second * np.sqrt(horizon_s)
 
 
 @kernel
@@ -138,8 +141,7 @@ def _act(
         target = 0  # a move that has ended, or turned, is left
     side = 1 if target > held else -1
     change = abs(target - held)
-    opposite = best_ask_ticks(t, market) if side > 0 else t.markets[market, M_BEST_BID]
-    if opposite == 0 or change * 20 < largest:
+    if opposite_ticks(t, market, side) == 0 or change * 20 < largest:
         return row
     step = max(int(largest * p["order_share"]), 1)
     return write_market(out, row, account, market, side, min(change, step), 0)

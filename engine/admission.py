@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .auction_price import auction_price
-from .book import fillable, within_band
+from .book import fillable, never_rests, within_band
 from .commands import FLAG_FOK, FLAG_FORCED, FLAG_IOC, FLAG_POST_ONLY, FLAG_REDUCE_ONLY, Kind, Result
 from .contract import value_atoms, worth_atoms
 from .kernel import kernel
@@ -105,12 +105,6 @@ def crosses(t: Tables, market: int, side: int, price_ticks: int) -> bool:
     if side > 0:
         return price_ticks >= t.markets[market, M_BEST_ASK]
     return price_ticks <= t.markets[market, M_BEST_BID]
-
-
-@kernel
-def never_rests(kind: int, flags: int) -> bool:
-    """Say whether what an order does not trade at once expires."""
-    return kind != LIMIT or flags & (FLAG_IOC | FLAG_FOK) != 0
 
 
 @kernel

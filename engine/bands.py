@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .admission import crosses, never_rests
+from .admission import crosses
 from .auction import begin_auction, join
-from .book import give_back_row, within_band
+from .book import give_back_row, never_rests, within_band
 from .commands import Kind
 from .events import IN_AUCTION, Event, record
 from .kernel import kernel

@@ -7,7 +7,7 @@ know of resting orders).
 
 from __future__ import annotations
 
-from .commands import FLAG_BY_MARK, FLAG_FORCED, FLAG_REDUCE_ONLY, Kind
+from .commands import FLAG_BY_MARK, FLAG_FOK, FLAG_FORCED, FLAG_IOC, FLAG_REDUCE_ONLY, Kind
 from .events import Event, record
 from .kernel import kernel
 from .occupancy import clear, next_above, next_below, occupy
@@ -78,6 +78,12 @@ def best_ask_ticks(t: Tables, market: int) -> int:
 def ladder_of(t: Tables, market: int, side: int) -> int:
     """Return the row of `levels` and `occupied` with the orders of a side; in an auction bids have their own (R-H1)."""
     return market + t.venue[V_MARKETS] if side > 0 and t.markets[market, M_AUCTION] else market
+
+
+@kernel
+def never_rests(kind: int, flags: int) -> bool:
+    """Say whether what an order does not trade at once expires (R-O12)."""
+    return kind != LIMIT or flags & (FLAG_IOC | FLAG_FOK) != 0
 
 
 @kernel

@@ -87,9 +87,8 @@ def digest(t: Tables) -> str:
     _hash_fresh_orders(state, fresh, len(t.orders))
     _hash_columns(state, t.positions[:, :P_LOOK_NEXT])
     state.update(t.markets[:, MARKET_STATE].tobytes())
-    owed_scale = np.where(
-        t.markets[:, M_SCHEDULE] == MODEL, t.markets[:, M_OWED_SCALE], 0
-    )  # else a number of the rules
+    # With other schedules the cell holds a number of the rules.
+    owed_scale = np.where(t.markets[:, M_SCHEDULE] == MODEL, t.markets[:, M_OWED_SCALE], 0)
     state.update(owed_scale.tobytes())
     state.update(t.venue[VENUE_STATE].tobytes())
     state.update(t.touched[: t.venue.item(V_TOUCHED_COUNT)].data)  # in their order: so they are looked at

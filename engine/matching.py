@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from .admission import CANCEL_BOTH, CANCEL_NEWEST, crosses
-from .book import add_to_level, cancel, give_back_row, remove, rest, within_band
-from .commands import FLAG_FOK, FLAG_FORCED, FLAG_IOC, FLAG_REDUCE_ONLY, Kind
+from .book import add_to_level, cancel, give_back_row, never_rests, remove, rest, within_band
+from .commands import FLAG_FORCED, FLAG_REDUCE_ONLY, Kind
 from .contract import value_atoms, worth_of
 from .events import Event, has_room, record
 from .kernel import kernel
@@ -183,7 +183,7 @@ def finish(t: Tables, order: int) -> None:
     orders = t.orders
     left = orders[order, O_LOTS]
     assert left >= 0
-    if left > 0 and orders[order, O_KIND] == LIMIT and orders[order, O_FLAGS] & (FLAG_IOC | FLAG_FOK) == 0:
+    if left > 0 and not never_rests(orders[order, O_KIND], orders[order, O_FLAGS]):
         rest(t, order)
     else:
         give_back_row(t, order)

@@ -37,6 +37,12 @@ class Outcome(Protocol):
         """The numbers of the run."""
 
 
+class Kept(NamedTuple):
+    """An outcome that is its summary alone."""
+
+    summary: dict[str, Any]
+
+
 Simulate = Callable[[Any, Any, int], Outcome]
 """Function (scenario, rules, seed) -> outcome; it is sent to worker processes by name."""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -33,6 +31,7 @@ from delever.engine.tables import (
     M_MARK_TICKS,
     M_PRICE_MAX_TICKS,
 )
+from delever.experiments.runner import Kept
 from delever.sim.model import MarketModel
 from delever.sim.scenario import Scenario, ScenarioError
 
@@ -50,15 +49,9 @@ KEPT = (E_KIND, E_STEP, E_ACCOUNT, E_LOTS, E_PRICE_TICKS, E_AMOUNT_ATOMS, E_CAUS
 K_KIND, K_STEP, K_ACCOUNT, K_LOTS, K_PRICE, K_AMOUNT, K_CAUSE = range(len(KEPT))
 
 
-class Watched(NamedTuple):
-    """What is kept of a watched run."""
-
-    summary: dict[str, Any]
-
-
-def watched(scenario: Scenario, rules: RuleSet, seed: int) -> Watched:
+def watched(scenario: Scenario, rules: RuleSet, seed: int) -> Kept:
     """Make a run and return the numbers of its scorecard; what `delever validate` runs in workers."""
-    return Watched(measured(watch(scenario, rules, seed)))
+    return Kept(measured(watch(scenario, rules, seed)))
 
 
 def watch(scenario: Scenario, rules: RuleSet, seed: int) -> Observed:

@@ -17,12 +17,13 @@ from delever.engine.rules.ruleset import RuleSet
 from delever.experiments.drawing import BLUE, ORANGE, heading, scale, sheet
 from delever.experiments.folder import RunFolder
 from delever.experiments.metrics.closing import open_loss_atoms, premium
+from delever.experiments.runner import Kept
 from delever.sim.model import Extra
 from delever.sim.scenario import Scenario, from_toml
 
 from .large_holder import LargeHolder
 from .pictures import losses_panel, name_arms, spread_panel, titled
-from .study import Arm, Check, Measure, Seen, Study, run_alone, seen
+from .study import Arm, Check, Measure, Study, run_alone, seen
 
 QUESTION = (
     "How fast should the fund of a venue sell what it took over, and is that better than closing positions in the "
@@ -205,7 +206,7 @@ def look(run: RunFolder) -> dict[str, float]:
     }
 
 
-def observe(scenario: Scenario, rules: RuleSet, seed: int) -> Seen:
+def observe(scenario: Scenario, rules: RuleSet, seed: int) -> Kept:
     """Make a run of the study; the state with the large holder gets it."""
     return seen(scenario, rules, seed, look, [HOLDER] if scenario.name == world(LARGE).name else [])
 

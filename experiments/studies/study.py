@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from delever.engine.rules.ruleset import RuleSet
 from delever.experiments.folder import RunFolder
 from delever.experiments.paired import paired_difference, spread
-from delever.experiments.runner import Simulate, Task, task
+from delever.experiments.runner import Kept, Simulate, Task, task
 from delever.sim.model import Extra
 from delever.sim.run import simulate
 from delever.sim.scenario import Scenario, apply_sets
@@ -85,20 +85,14 @@ class Study(NamedTuple):
     figure: Callable[[pd.DataFrame], Figure]
 
 
-class Seen(NamedTuple):
-    """What is kept of a run."""
-
-    summary: dict[str, Any]
-
-
 def seen(
     scenario: Scenario, rules: RuleSet, seed: int, look: Callable[[RunFolder], dict[str, float]],
     cohorts: Sequence[Extra] = (),
-) -> Seen:  # fmt: skip
+) -> Kept:  # fmt: skip
     """Make a run, look at its tables, and keep its summary with what `look` found in them."""
     with TemporaryDirectory() as folder:
         told = simulate(scenario, rules, seed, out=Path(folder), cohorts=cohorts).summary
-        return Seen({**told, **look(RunFolder(Path(folder)))})
+        return Kept({**told, **look(RunFolder(Path(folder)))})
 
 
 def settings(sets: Sequence[str]) -> list[list[str]]:

@@ -20,10 +20,11 @@ from delever.experiments.drawing import BLUE, ORANGE, heading, scale, sheet
 from delever.experiments.folder import RunFolder
 from delever.experiments.metrics.closing import lowest_price, open_loss_atoms, premium, refill_s
 from delever.experiments.metrics.losses import fund_flows_atoms
+from delever.experiments.runner import Kept
 from delever.sim.scenario import Scenario, load_scenario, set_values
 
 from .pictures import name_arms, spread_panel, titled
-from .study import Arm, Check, Measure, Seen, Study, column, median_check, run_alone, seen
+from .study import Arm, Check, Measure, Study, column, median_check, run_alone, seen
 
 QUESTION = (
     "On 12-13 March 2020 one fund lost 5 % and was back at a record a day later, another lost half: is the size of the "
@@ -141,7 +142,7 @@ def market(run: RunFolder) -> dict[str, float]:
     }
 
 
-def observe(scenario: Scenario, rules: RuleSet, seed: int) -> Seen:
+def observe(scenario: Scenario, rules: RuleSet, seed: int) -> Kept:
     """Make a run of the study."""
     return seen(scenario, rules, seed, look)
 

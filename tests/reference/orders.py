@@ -119,7 +119,9 @@ def admit(state: State, command: Command) -> str:
     if expiry.is_closed(state, market):
         return "EXPIRED"
     persistent_only = (state.rules["matching"].get("auction") or {}).get("persistent_only", False)
-    if state.auction[market] and persistent_only and (command["kind"] != "LIMIT" or command["ioc"] or command["fok"]):
+    in_auction = state.auction[market]
+    never_rests = command["kind"] != "LIMIT" or command["ioc"] or command["fok"]
+    if in_auction and persistent_only and never_rests:
         return "HALTED"
     low, high = collar(state, market)
     if command["kind"] == "LIMIT":
@@ -137,8 +139,6 @@ def admit(state: State, command: Command) -> str:
         return "WOULD_CROSS"
     if command["fok"] and not book.fillable(state, account, market, side, lots, limit):
         return "NOT_FILLABLE"
-    in_auction = state.auction[market]
-    never_rests = command["kind"] != "LIMIT" or command["ioc"] or command["fok"]
     may_rest = in_auction or not never_rests
     refusal = _check_room(state, account) if may_rest else ""
     if not refusal and not command["reduce_only"]:

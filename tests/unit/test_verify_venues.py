@@ -15,6 +15,7 @@ BNB = [[0, 0.0065, 0], [10_000, 0.01, 35], [50_000, 0.02, 535], [250_000, 0.05, 
 LONGS = [["a", 5, 2], ["b", 7.5, -1], ["c", 2.5, 9], ["d", 5, 0], ["e", 5, -3]]
 
 BY_HAND: list[tuple[str, str, dict[str, Any], dict[str, Any], float]] = [
+    ("Binance", "adl_rank", {"upnl": 1, "wb": 0.5, "margin_ratio": 0.1}, {"pnl_percent": 1, "leverage_pnl": 0.1}, 1e-6),
     ("Binance USD-M", "margin", {"symbol": "B", "notional": 0.0, "tiers": BNB},
      {"mmr": 0.0065, "maintenance_amount": 0}, 0),
     ("Binance USD-M", "margin", {"symbol": "B", "notional": 999_999.9, "tiers": BNB},
@@ -92,7 +93,6 @@ def test_examples_are_played_in_general(
 @pytest.mark.parametrize(
     ("kind", "inputs", "expected", "says"),
     [
-        ("adl_rank", {"upnl": 1, "wb": 0.5, "margin_ratio": 0.1}, {"leverage_pnl": 0.1}, "at least 1 USDT"),
         ("price_band", {"pct": 0.1, "mult": 3}, {"open_close_pct": 0.3}, "doubled"),
         ("span_scenario", {"array": [1]}, {"requirement": 1}, "scenarios"),
     ],
