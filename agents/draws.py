@@ -84,6 +84,10 @@ class Stream(IntEnum):
     """Size of a jump of an index price."""
     SOURCE = 20
     """Error of one source of an index price."""
+    FEE = 21
+    """Priority fee that a trader bids for a place in a block."""
+    BLOCK = 22
+    """Place of a trader in a block that is ordered by lot."""
     CUSTOM = 1000
     """First of the numbers that are free for users' own scripts; this package never uses them."""
 

@@ -28,6 +28,7 @@ from delever.engine.tables import M_INDEX_TICKS, M_LONG_LOTS, M_MARK_TICKS, U_CR
 from delever.engine.venue import StepReport, Venue, no_lap
 
 from .accounts import Directory, Member
+from .blocks import BlockGateway
 from .calendar import Calendar
 from .gateway import Gateway
 from .history import MarkHistory
@@ -289,8 +290,9 @@ class MarketModel(mesa.Model):
 
     def _make_gateway(self) -> Gateway:
         """Return the way to the venue."""
-        latency, directory = self.scenario.latency, self.directory
-        return Gateway(
+        latency, blocks, directory = self.scenario.latency, self.scenario.blocks, self.directory
+        gateway = Gateway if blocks is None else partial(BlockGateway, blocks)
+        return gateway(
             self.master_seed,
             directory.keys_by_row,
             directory.trader_of,

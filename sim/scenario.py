@@ -20,6 +20,7 @@ from delever.engine.rules.messages import at_line, did_you_mean, explain
 from delever.engine.rules.presets import TEXTBOOK
 from delever.engine.rules.ruleset import RuleSet
 
+from .blocks import BLOCKS_PER_STEP_MAX, Blocks
 from .paths import FileIndex, IndexPath, read_prices
 from .populations import Population, traders_of
 from .sources import SOURCES_MAX, Source
@@ -105,6 +106,8 @@ class Scenario(_Part):
     """Number of traders for which the fund of the rules is meant: with more or fewer it is scaled; none leaves it."""
     latency: Latency = Latency()
     """How long commands travel."""
+    blocks: Blocks | None = None
+    """Blocks in which they reach the venue then; none: each by itself, as soon as it arrives."""
     markets: tuple[MarketSpec, ...]
     """Markets, in order."""
     cohorts: tuple[Population, ...]
@@ -160,6 +163,11 @@ class Scenario(_Part):
             raise ValueError(
                 f"the cohorts have {self.accounts} traders in all; between 1 and {ACCOUNTS_MAX} are possible: "
                 "give shares or counts"
+            )
+        if self.blocks is not None and self.blocks.block_ms * BLOCKS_PER_STEP_MAX < self.dt_s * 1_000:
+            raise ValueError(
+                f"blocks.block_ms: a step of {self.dt_s} s has at most {BLOCKS_PER_STEP_MAX} blocks: choose at least "
+                f"{self.dt_s * 1_000 / BLOCKS_PER_STEP_MAX:g} ms (got {self.blocks.block_ms:g})"
             )
         return self
 
