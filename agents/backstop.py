@@ -5,6 +5,7 @@ The venue hands them positions of bankrupt accounts (R-W5); they never open one 
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -46,6 +47,12 @@ class Backstop(Cohort):
 
     Parameters = BackstopParameters
     parameters: BackstopParameters
+
+    @cached_property
+    def numbers(self) -> Numbers:
+        """Those that every backstop provider has: a subclass with more of them shares the kernel."""
+        given = {name: getattr(self.parameters, name) for name in BackstopParameters.model_fields}
+        return BackstopParameters(**given).record()
 
     def decide(self, view: View, wakers: Ints) -> Commands:
         """Return one order for each waker and market in which it holds something."""

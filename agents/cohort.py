@@ -33,6 +33,7 @@ from .draws import Stream
 from .elementary import exp, log
 from .parameters import CohortParameters, Numbers
 from .view import IntegerOrColumn, Ints, Standing, View
+from .wallet import Wallets
 
 # Mesa 3.3 sets the start method of all processes when it is imported; who imports delever keeps their own.
 _START_METHOD = multiprocessing.get_start_method(allow_none=True)
@@ -97,6 +98,7 @@ class Cohort(mesa.Agent):
         self.columns: Columns = {}
         self._out = NO_COMMANDS.copy()
         self.prepare()
+        self._wallets = None if parameters.wallet is None else Wallets(self, parameters.wallet)
 
     def prepare(self) -> None:
         """Make the columns and tables of the behaviour; called once, by the constructor."""
@@ -107,6 +109,15 @@ class Cohort(mesa.Agent):
         `wakers` are indices 0..n-1, each at most once. The commands of one trader keep their order.
         """
         raise NotImplementedError(f"{type(self).__name__} needs a method decide(self, view, wakers)")
+
+    def act(self, view: View, wakers: Ints) -> Commands:
+        """Return all commands of the traders awake now: what their wallets send, then what the behaviour decides."""
+        if self._wallets is None:
+            return self.decide(view, wakers)
+        money, stay = self._wallets.act(self, view, wakers)
+        commands = join(money, self.decide(view, stay)) if len(stay) else money
+        self._wallets.remember(self, view, wakers, commands)
+        return commands
 
     def initial_deposit_atoms(self) -> Ints:
         """Return what each trader deposits at the start in atoms of the venue's money, int64 (n,), at least 1."""

@@ -168,7 +168,7 @@ def _check_on(cohort: Cohort, view: View, start: Columns) -> None:
 
 
 def _decide(cohort: Cohort, view: View, wakers: Ints) -> Commands:
-    commands = cohort.decide(view, wakers)
+    commands = cohort.act(view, wakers)
     if not isinstance(commands, np.ndarray) or commands.dtype != np.int64:
         _fail(cohort, f"decide() must return an int64 array (got {_what(commands)})")
     if commands.ndim != 2 or commands.shape[1] != COMMAND_COLUMNS:

@@ -88,6 +88,8 @@ class Stream(IntEnum):
     """Priority fee that a trader bids for a place in a block."""
     BLOCK = 22
     """Place of a trader in a block that is ordered by lot."""
+    WALLET = 23
+    """Whether and how much money is brought to a venue or taken away."""
     CUSTOM = 1000
     """First of the numbers that are free for users' own scripts; this package never uses them."""
 

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from .wallet import WalletParameters
+
 Numbers = NDArray[Any]
 """All single numbers of a behaviour as a structured array of one element: what its kernels read."""
 Record = Any
@@ -38,6 +40,9 @@ class CohortParameters(BaseModel):
     """Lognormal: standard deviation of the logarithm. Pareto: exponent, smaller is more unequal."""
     wealth_ratio_max: float = Field(default=100.0, ge=1.0, le=1e9)
     """Nobody deposits more than this multiple of the median."""
+
+    wallet: WalletParameters | None = None
+    """Money that comes and goes, and the run when trust in the venue is gone; none: what is brought stays."""
 
     @model_validator(mode="after")
     def _deposits_are_possible(self) -> Self:

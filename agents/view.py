@@ -15,12 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from delever.engine.assets import credited_atoms_of
+from delever.engine.funds import every_fund
 from delever.engine.liquidation_price import liquidation_ticks_of
 from delever.engine.payoff import entries_ticks, values_atoms, worths_atoms
 from delever.engine.rules.base import PPM
 from delever.engine.rules.ruleset import RuleSet
 from delever.engine.tables import (
     A_ORDERS,
+    BAD_DEBT,
     FLAG_NOTICE,
     L_LOTS,
     M_BEST_ASK,
@@ -36,6 +38,7 @@ from delever.engine.tables import (
     M_TIER_COUNT,
     M_TIERS,
     NONE,
+    OUTSIDE,
     P_ASKS_LOTS,
     P_BIDS_LOTS,
     P_COST_ATOMS,
@@ -50,6 +53,7 @@ from delever.engine.tables import (
     U_DEBITS_ATOMS,
     U_FLAGS,
     U_SINCE_STEP,
+    V_ACCOUNTS,
     V_ASSETS,
     V_ISOLATED_ALLOWED,
     V_LOTS_MAX,
@@ -187,6 +191,17 @@ class View:
         return int(self.tables.venue[V_LOTS_MAX])
 
     @cached_property
+    def cover_atoms(self) -> int:
+        """What the venue's funds hold, less all losses that were written off."""
+        written_off = self._balance_of(BAD_DEBT)
+        return int(self._balances(np.array(every_fund(self.tables))).sum()) + min(written_off, 0)
+
+    @cached_property
+    def deposits_atoms(self) -> int:
+        """What everybody has brought to the venue and not taken away, the first money of its funds included."""
+        return -self._balance_of(OUTSIDE)
+
+    @cached_property
     def isolated_allowed(self) -> bool:
         """Whether a trader may choose isolated margin."""
         return bool(self.tables.venue[V_ISOLATED_ALLOWED])
@@ -194,6 +209,10 @@ class View:
     @cached_property
     def _pockets_at(self) -> int:
         return int(self.tables.venue[V_POCKETS_AT])
+
+    def _balance_of(self, unit: int) -> int:
+        """Return the balance of one of the venue's own units."""
+        return int(self._balances(self.tables.venue[[V_ACCOUNTS]] + unit)[0])
 
     def _column(self, column: int) -> Ints:
         return _sealed(self.tables.markets[:, column].copy())
@@ -335,6 +354,14 @@ class View:
             isolated = -np.maximum(exposed - held, 0)
             free += np.where(position[:, P_ISOLATED] != 0, isolated, cross)
         return free
+
+    def withdrawable_atoms(self, accounts: Ints) -> Ints:
+        """Return what the venue would pay out, at least 0: free collateral, at most the cross unit's money (R-O9)."""
+        return np.asarray(np.maximum(np.minimum(self.free_collateral_atoms(accounts), self._balances(accounts)), 0))
+
+    def debits_atoms(self, accounts: Ints) -> Ints:
+        """Return all that was ever taken from the cross unit: withdrawals, losses, fees."""
+        return self.tables.units[accounts, U_DEBITS_ATOMS]
 
     def initial_ppm_at(self, market: Ints, value_atoms: Ints) -> Ints:
         """Return the venue's initial margin rate at position values, both arrays (R-A1, R-A3)."""

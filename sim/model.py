@@ -242,7 +242,7 @@ class MarketModel(mesa.Model):
             if len(awake):
                 try:
                     # A cohort of the user's own may keep what it is given.
-                    wanted = cohort.decide(self.view, awake.copy())
+                    wanted = cohort.act(self.view, awake.copy())
                 except Exception as error:
                     error.add_note(f"raised by decide of cohort {cohort.name!r} in step {step}")
                     raise

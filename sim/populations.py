@@ -8,14 +8,19 @@ from pydantic import Field
 
 from delever.agents.backstop import Backstop, BackstopParameters
 from delever.agents.cohort import Cohort
+from delever.agents.depositor import Depositor, DepositorParameters
 from delever.agents.execution import Execution, ExecutionParameters
+from delever.agents.keeper import Keeper, KeeperParameters
 from delever.agents.maker import Maker, MakerParameters
 from delever.agents.noise import Noise, NoiseParameters
 from delever.agents.parameters import CohortParameters
 from delever.agents.retail import Retail, RetailParameters
+from delever.agents.sentiment import Sentiment, SentimentParameters
 from delever.agents.switching import Switching, SwitchingParameters
 from delever.agents.trend import Trend, TrendParameters
 from delever.agents.value import Value, ValueParameters
+from delever.agents.vault import Vault, VaultParameters
+from delever.agents.whale import Attacker, AttackerParameters, Whale, WhaleParameters
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=40)]
 
@@ -92,6 +97,60 @@ class SwitchingPopulation(SwitchingParameters):
     """Name in results and after --set cohorts."""
 
 
+class SentimentPopulation(SentimentParameters):
+    """A cohort of retail traders with moods."""
+
+    kind: Literal["sentiment"]
+    """Behaviour."""
+    name: Name = "sentiment"
+    """Name in results and after --set cohorts."""
+
+
+class DepositorPopulation(DepositorParameters):
+    """A cohort of holders of money who do not trade."""
+
+    kind: Literal["depositor"]
+    """Behaviour."""
+    name: Name = "depositor"
+    """Name in results and after --set cohorts."""
+
+
+class VaultPopulation(VaultParameters):
+    """A cohort of backstop providers who are funded by depositors."""
+
+    kind: Literal["vault"]
+    """Behaviour."""
+    name: Name = "vault"
+    """Name in results and after --set cohorts."""
+
+
+class KeeperPopulation(KeeperParameters):
+    """A cohort of third-party liquidators, whom the venue asks where its rules know keepers."""
+
+    kind: Literal["keeper"]
+    """Behaviour."""
+    name: Name = "keeper"
+    """Name in results and after --set cohorts."""
+
+
+class WhalePopulation(WhaleParameters):
+    """A cohort of accounts of one owner with a large position."""
+
+    kind: Literal["whale"]
+    """Behaviour."""
+    name: Name = "whale"
+    """Name in results and after --set cohorts."""
+
+
+class AttackerPopulation(AttackerParameters):
+    """A cohort of accounts of one owner that makes the backstop inherit a position."""
+
+    kind: Literal["attacker"]
+    """Behaviour."""
+    name: Name = "attacker"
+    """Name in results and after --set cohorts."""
+
+
 Population = Annotated[
     NoisePopulation
     | ValuePopulation
@@ -100,7 +159,13 @@ Population = Annotated[
     | MakerPopulation
     | BackstopPopulation
     | ExecutionPopulation
-    | SwitchingPopulation,
+    | SwitchingPopulation
+    | SentimentPopulation
+    | DepositorPopulation
+    | VaultPopulation
+    | KeeperPopulation
+    | WhalePopulation
+    | AttackerPopulation,
     Field(discriminator="kind"),
 ]
 
@@ -113,6 +178,12 @@ BEHAVIOURS: dict[str, type[Cohort]] = {
     "backstop": Backstop,
     "execution": Execution,
     "switching": Switching,
+    "sentiment": Sentiment,
+    "depositor": Depositor,
+    "vault": Vault,
+    "keeper": Keeper,
+    "whale": Whale,
+    "attacker": Attacker,
 }
 
 
