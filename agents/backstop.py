@@ -34,8 +34,8 @@ class BackstopParameters(CohortParameters):
     """Mean time between two wakings of an account, in seconds."""
     wealth_quote_median: float = Field(default=5_000_000.0, gt=0.0, le=9e9)
     """Median of what an account deposits at the start, in quote units."""
-    wealth_law: Literal["equal", "lognormal", "pareto"] = "equal"
-    """Distribution of it: everybody the median, lognormal, or Pareto."""
+    wealth_law: Literal["equal", "lognormal", "pareto", "measured"] = "equal"
+    """Distribution of it: everybody the median, lognormal, Pareto, or as measured on a venue (`agents/wealth.py`)."""
     unwind_share: float = Field(default=0.02, gt=0.0, le=1.0)
     """Share of a position offered to the book at each waking."""
     range_ppm: float = Field(default=2_000.0, ge=0.0, lt=1e6)

@@ -34,6 +34,7 @@ from .elementary import exp, log
 from .parameters import CohortParameters, Numbers
 from .view import IntegerOrColumn, Ints, Standing, View
 from .wallet import Wallets
+from .wealth import measured_ratios
 
 # Mesa 3.3 sets the start method of all processes when it is imported; who imports delever keeps their own.
 _START_METHOD = multiprocessing.get_start_method(allow_none=True)
@@ -128,6 +129,8 @@ class Cohort(mesa.Agent):
         elif parameters.wealth_law == "lognormal":
             spread = draws.normal(self.seed, Stream.WEALTH, self.keys, 0) * parameters.wealth_tail
             quote = median * exp(spread)
+        elif parameters.wealth_law == "measured":
+            quote = median * measured_ratios(draws.uniform(self.seed, Stream.WEALTH, self.keys, 0))
         else:
             rank = 2.0 * (1.0 - draws.uniform(self.seed, Stream.WEALTH, self.keys, 0))
             quote = median * exp(-log(rank) / parameters.wealth_tail)

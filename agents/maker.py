@@ -2,12 +2,16 @@
 volatility.
 
 The quotes stand around a reservation price: what the maker thinks the contract is worth, less (when long) or
-more (when short) the further its inventory is from nothing, as in Avellaneda and Stoikov (2008). A maker
-leaves the market when equity has fallen too far below its peak, or on a margin call; the side that would take
-it past its inventory limit shrinks to nothing on the way there.
+more (when short) the further its inventory is from nothing. How far, and how wide the spread is, is in
+proportion to how full the maker is and how volatile the market, or follows from Avellaneda and Stoikov,
+"High-frequency trading in a limit order book", Quantitative Finance 8 (2008). A maker leaves the market when
+equity has fallen too far below its peak, when the market moves too much, or on a margin call; the side that
+would take it past its inventory limit shrinks to nothing on the way there.
 """
 
 from __future__ import annotations
+
+from typing import Literal
 
 import numpy as np
 from pydantic import Field
@@ -40,9 +44,11 @@ from .account import (
     position_row,
 )
 from .cohort import Cohort, Commands, Floats
+from .elementary import log
 from .outbox import write_cancel_all, write_limit, write_market, write_use_cross
 from .parameters import CohortParameters, Numbers, Record
 from .view import Ints, View
+from .volatility import SD_PER_MEAN_ABSOLUTE
 
 # Besides the quotes: the choice of cross margin, a cancellation, an order that unwinds.
 OTHER_COMMANDS_MAX = 3
@@ -50,6 +56,9 @@ OTHER_COMMANDS_MAX = 3
 # Traits, drawn once for each maker.
 TRAIT_WIDTH = 0
 TRAIT_SHADE = 1
+
+# No price is further from worth than this, however large the risk.
+SHIFT_MAX_PPM = 400_000.0
 
 # What a maker remembers of its ladder in a market: first prices, and lots of both sides.
 Q_BID_TICKS, Q_ASK_TICKS, Q_BIDS_LOTS, Q_ASKS_LOTS = range(4)
@@ -88,12 +97,24 @@ class MakerParameters(CohortParameters):
     """Mean absolute change of the mark in one second that counts as calm."""
     widening: float = Field(default=1.0, ge=0.0, le=1000.0)
     """Spread, step and skew grow by this share for each calm volatility above calm."""
+    pricing: Literal["proportional", "avellaneda_stoikov"] = "proportional"
+    """Spread and skew by the numbers above, or by the four that follow; the step stays."""
+    risk_aversion_per_ppm: float = Field(default=1e-4, gt=0.0, le=1.0)
+    """Risk aversion gamma of the average maker, where prices are in ppm and inventory in orders of one side."""
+    fill_decay_per_ppm: float = Field(default=0.01, gt=0.0, le=1.0)
+    """Rate k at which fills become rarer with the distance of a quote."""
+    risk_horizon_s: float = Field(default=60.0, gt=0.0, le=1e9)
+    """Time over which inventory is a risk: what is left of the session in the paper, constant here."""
+    skew_share: float = Field(default=1.0, ge=0.0, le=1.0)
+    """Share of the paper's shift against the inventory; 0 is its symmetric maker, who has the same spread."""
     requote_ppm: float = Field(default=60.0, ge=0.0, le=1e6)
     """A ladder is left alone while its prices are no further off than this ..."""
     requote_share: float = Field(default=0.1, ge=0.0, le=1.0)
     """... and neither side has lost more than this share of its lots."""
     drawdown_share: float = Field(default=0.15, gt=0.0, le=1.0)
     """A maker whose equity is so far below its peak withdraws, ..."""
+    volatility_limit_ppm: float = Field(default=1e6, gt=0.0, le=1e6)
+    """The average maker withdraws too when the mean absolute change of the mark in one second is above this, ..."""
     pause_s: float = Field(default=900.0, ge=0.0, le=1e9)
     """... for so long; then it starts again from what it has."""
     unwind_share: float = Field(default=0.25, gt=0.0, le=1.0)
@@ -110,6 +131,11 @@ class Maker(Cohort):
         """Draw what is fixed for life, and make the columns."""
         parameters = self.parameters
         self.width = 1.0 + parameters.width_spread * (2.0 * self.trait(TRAIT_WIDTH) - 1.0)
+        self.aversion = np.zeros(self.n)
+        self.half_ppm = parameters.half_spread_ppm * self.width
+        if parameters.pricing == "avellaneda_stoikov":
+            self.aversion = parameters.risk_aversion_per_ppm * self.width
+            self.half_ppm = log(1.0 + self.aversion / parameters.fill_decay_per_ppm) / self.aversion
         self.shade = 1.0 + parameters.shade_ppm / 1e6 * (2.0 * self.trait(TRAIT_SHADE) - 1.0)
         weights = np.arange(1, parameters.levels + 1, dtype=np.float64)
         self.weights = weights / (parameters.levels * (parameters.levels + 1) / 2)
@@ -126,17 +152,18 @@ class Maker(Cohort):
         out = self.outbox(len(wakers) * view.markets * per_market)
         return self.written(
             decide_maker(
-                view.tables, self.numbers, self.weights, self.width, self.shade, self.columns["peak_equity_atoms"],
-                self.columns["away_until_s"], self.columns["quoted"], view.volatility_ppm, view.time_s, view.dt_s,
-                self.rows, wakers, out,
+                view.tables, self.numbers, self.weights, self.width, self.aversion, self.half_ppm, self.shade,
+                self.columns["peak_equity_atoms"], self.columns["away_until_s"], self.columns["quoted"],
+                view.volatility_ppm, view.time_s, view.dt_s, self.rows, wakers, out,
             )
         )  # fmt: skip
 
 
 @kernel
 def decide_maker(
-    t: Tables, numbers: Numbers, weights: Floats, widths: Floats, shades: Floats, peaks_atoms: Ints, until_s: Ints,
-    quoted: Ints, volatility_ppm: Floats, time_s: int, dt_s: int, rows: Ints, wakers: Ints, out: Table,
+    t: Tables, numbers: Numbers, weights: Floats, widths: Floats, aversions: Floats, halves_ppm: Floats,
+    shades: Floats, peaks_atoms: Ints, until_s: Ints, quoted: Ints, volatility_ppm: Floats, time_s: int, dt_s: int,
+    rows: Ints, wakers: Ints, out: Table,
 ) -> int:  # fmt: skip
     """Write the commands of all wakers to `out` and return how many there are; modifies peaks, until and quoted."""
     p = numbers[0]
@@ -145,14 +172,15 @@ def decide_maker(
         waker = wakers[i]
         account = rows[waker]
         stressed = is_called(t, account) or is_liquidated(t, account)
-        away = _withdraws(t, p, account, waker, peaks_atoms, until_s, time_s) or stressed
+        busy = _highest(volatility_ppm) / np.sqrt(float(dt_s)) > p["volatility_limit_ppm"] * widths[waker]
+        away = _withdraws(t, p, account, waker, busy, peaks_atoms, until_s, time_s) or stressed
         for market in range(t.venue[V_MARKETS]):
             row = write_use_cross(t, out, row, account, market)
             largest = largest_lots(t, account, market, p["inventory_leverage"])
             per_second = volatility_ppm[market] / np.sqrt(float(dt_s))
             row = _quote(
-                t, p, weights, widths[waker], shades[waker], per_second, largest, waker, account, market, away,
-                quoted, out, row,
+                t, p, weights, widths[waker], aversions[waker], halves_ppm[waker], shades[waker], per_second, largest,
+                waker, account, market, away, quoted, out, row,
             )  # fmt: skip
             if stressed:
                 held = t.positions[position_row(t, account, market), P_LOTS]
@@ -162,27 +190,42 @@ def decide_maker(
 
 
 @kernel
-def _withdraws(t: Tables, p: Record, account: int, waker: int, peaks_atoms: Ints, until_s: Ints, time_s: int) -> bool:
-    """Say whether a maker stays away, and note a new peak of equity or a new withdrawal."""
+def _highest(values: Floats) -> float:
+    """Return the highest of values that are at least 0."""
+    highest = 0.0
+    for i in range(values.shape[0]):
+        highest = max(highest, values[i])
+    return highest
+
+
+@kernel
+def _withdraws(
+    t: Tables, p: Record, account: int, waker: int, busy: bool, peaks_atoms: Ints, until_s: Ints, time_s: int
+) -> bool:
+    """Say whether a maker stays away, and note a new peak of equity or a new withdrawal; a `busy` market is one."""
     equity = account_equity_atoms(t, account)
     peak = max(peaks_atoms[waker], equity)
-    if until_s[waker] <= time_s and equity < (1.0 - p["drawdown_share"]) * peak:
+    lost = equity < (1.0 - p["drawdown_share"]) * peak
+    if until_s[waker] <= time_s and (busy or lost):
         until_s[waker] = time_s + int(p["pause_s"])
-        peak = equity
+        peak = equity if lost else peak
     peaks_atoms[waker] = peak
     return until_s[waker] > time_s
 
 
 @kernel
 def _quote(
-    t: Tables, p: Record, weights: Floats, width: float, shade: float, volatility_ppm: float, largest: int,
-    waker: int, account: int, market: int, away: bool, quoted: Ints, out: Table, row: int,
+    t: Tables, p: Record, weights: Floats, width: float, aversion: float, half_ppm: float, shade: float,
+    volatility_ppm: float, largest: int, waker: int, account: int, market: int, away: bool, quoted: Ints, out: Table,
+    row: int,
 ) -> int:  # fmt: skip
     """Write the cancellation of a ladder that no longer stands right, and a new one unless the maker is away."""
     place = position_row(t, account, market)
     held = t.positions[place, P_LOTS]
     inventory = fullness(t, account, market, largest)
-    bid, ask, step = _ladder(t, p, width, shade, volatility_ppm, inventory, market)
+    wanted = _side_lots(t, p, account, market)
+    orders = held / max(wanted, 1.0)
+    bid, ask, step = _ladder(t, p, width, aversion, half_ppm, shade, volatility_ppm, inventory, orders, market)
     left = 1.0 - p["requote_share"]
     stands = (
         not away
@@ -198,14 +241,21 @@ def _quote(
     if away:
         return row
     first = row
-    row = _side(t, p, weights, largest, held, inventory, account, market, 1, bid, step, out, row)
+    row = _side(t, weights, wanted, largest, held, inventory, account, market, 1, bid, step, out, row)
     asks = row
-    row = _side(t, p, weights, largest, held, inventory, account, market, -1, ask, step, out, row)
+    row = _side(t, weights, wanted, largest, held, inventory, account, market, -1, ask, step, out, row)
     quoted[waker, market, Q_BID_TICKS] = bid
     quoted[waker, market, Q_ASK_TICKS] = ask
     quoted[waker, market, Q_BIDS_LOTS] = _lots_written(out, first, asks)
     quoted[waker, market, Q_ASKS_LOTS] = _lots_written(out, asks, row)
     return row
+
+
+@kernel
+def _side_lots(t: Tables, p: Record, account: int, market: int) -> float:
+    """Return the lots of all quotes of one side without inventory."""
+    equity = max(account_equity_atoms(t, account), 0)
+    return p["quote_leverage"] * equity / (lot_atoms(t, market) * t.venue[V_MARKETS])
 
 
 @kernel
@@ -219,9 +269,14 @@ def _lots_written(out: Table, first: int, last: int) -> int:
 
 @kernel
 def _ladder(
-    t: Tables, p: Record, width: float, shade: float, volatility_ppm: float, inventory: float, market: int
-) -> tuple[int, int, int]:
-    """Return first bid, first ask and step of a maker with this inventory, from -1 (full short) to 1 (full long)."""
+    t: Tables, p: Record, width: float, aversion: float, half_ppm: float, shade: float, volatility_ppm: float,
+    inventory: float, orders: float, market: int,
+) -> tuple[int, int, int]:  # fmt: skip
+    """Return first bid, first ask and step of a maker.
+
+    Its inventory goes from -1 (full short) to 1 (full long), or is so many `orders` of one side; an aversion of 0 says
+    that prices are in proportion to the former.
+    """
     index, mark = t.markets[market, M_INDEX_TICKS], t.markets[market, M_MARK_TICKS]
     best_bid, best_ask = t.markets[market, M_BEST_BID], best_ask_ticks(t, market)
     middle = (best_bid + best_ask) // 2 if best_bid > 0 and best_ask > 0 else mark
@@ -229,7 +284,13 @@ def _ladder(
     excess = max(volatility_ppm / p["volatility_calm_ppm"] - 1.0, 0.0)
     tick_per_ppm = worth * (1.0 + p["widening"] * excess) / 1e6
     reservation = worth - inventory * p["skew_ppm"] * tick_per_ppm
-    half = p["half_spread_ppm"] * width * tick_per_ppm
+    half = half_ppm * tick_per_ppm
+    if aversion > 0.0:
+        deviation_ppm = SD_PER_MEAN_ABSOLUTE * volatility_ppm
+        risk_ppm = aversion * deviation_ppm * deviation_ppm * p["risk_horizon_s"]
+        shift_ppm = p["skew_share"] * orders * risk_ppm
+        reservation = worth * (1.0 - min(max(-SHIFT_MAX_PPM, shift_ppm), SHIFT_MAX_PPM) / 1e6)
+        half = worth * min(half_ppm + risk_ppm / 2.0, SHIFT_MAX_PPM) / 1e6
     bid, ask = int(np.floor(reservation - half)), int(np.ceil(reservation + half))
     # Post-only orders that would cross are refused: a maker stops one tick before the other side.
     if best_ask > 0:
@@ -240,12 +301,10 @@ def _ladder(
 
 @kernel
 def _side(
-    t: Tables, p: Record, weights: Floats, largest: int, held: int, inventory: float, account: int, market: int,
+    t: Tables, weights: Floats, wanted: float, largest: int, held: int, inventory: float, account: int, market: int,
     side: int, first_ticks: int, step_ticks: int, out: Table, row: int,
 ) -> int:  # fmt: skip
     """Write the quotes of one side; those outside the collar are left out."""
-    equity = max(account_equity_atoms(t, account), 0)
-    wanted = p["quote_leverage"] * equity / (lot_atoms(t, market) * t.venue[V_MARKETS])
     # Own orders are cancelled first; the side that reduces the inventory may always do so.
     room = max(largest - side * held, 0)
     total = min(wanted, float(room)) * (1.0 - max(side * inventory, 0.0))

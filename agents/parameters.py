@@ -32,12 +32,16 @@ class CohortParameters(BaseModel):
     """Share of the scenario's traders, where `count` is 0."""
     mean_interval_s: float = Field(default=60.0, gt=0.0, le=1e9)
     """Mean time between two wakings of a trader, in seconds."""
+    latency_ms: float | None = Field(default=None, ge=0.0, le=3_600_000.0)
+    """Shortest time from these traders' decisions to the venue, in milliseconds; none takes the scenario's."""
+    jitter_ms: float | None = Field(default=None, ge=0.0, le=3_600_000.0)
+    """Up to so much comes on top, equally likely, drawn anew for every waking; none takes the scenario's."""
     wealth_quote_median: float = Field(default=10_000.0, gt=0.0, le=WEALTH_QUOTE_MAX)
     """Median of what a trader deposits at the start, in quote units."""
-    wealth_law: Literal["equal", "lognormal", "pareto"] = "lognormal"
-    """Distribution of it: everybody the median, lognormal, or Pareto."""
+    wealth_law: Literal["equal", "lognormal", "pareto", "measured"] = "lognormal"
+    """Distribution of it: everybody the median, lognormal, Pareto, or as measured on a venue (`agents/wealth.py`)."""
     wealth_tail: float = Field(default=1.0, gt=0.0, le=100.0)
-    """Lognormal: standard deviation of the logarithm. Pareto: exponent, smaller is more unequal."""
+    """Lognormal: standard deviation of the logarithm. Pareto: exponent, smaller is more unequal. Measured: not used."""
     wealth_ratio_max: float = Field(default=100.0, ge=1.0, le=1e9)
     """Nobody deposits more than this multiple of the median."""
 

@@ -1,9 +1,17 @@
-"""Trend followers: they join a move that is large for its horizon, and leave when it is over."""
+"""Chartists: they join a move that is large for its horizon, or bet against it, and leave when it is over.
+
+Each looks back over a horizon of its own. Followers are the chartists of Chiarella, Iori and Perello, "The impact of
+heterogeneous trading rules on the limit order book and order flows", Journal of Economic Dynamics and Control 33
+(2009), who let horizons differ too; contrarians hold the opposite position for the same reason (Jegadeesh, "Evidence of
+predictable behavior of security returns", Journal of Finance 45, 1990).
+"""
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from delever.engine.kernel import kernel
 from delever.engine.tables import P_LOTS, Table, Tables
@@ -20,7 +28,9 @@ from .draw_kernels import Words, pick_market
 from .elementary import exp, log
 from .outbox import write_market, write_use_cross
 from .parameters import CohortParameters, Numbers, Record
+from .quantiles import menu
 from .view import Ints, View
+from .volatility import SD_PER_MEAN_ABSOLUTE
 
 COMMANDS_MAX = 2
 
@@ -29,13 +39,12 @@ TRAIT_HORIZON = 0
 TRAIT_THRESHOLD = 1
 TRAIT_LEVERAGE = 2
 
-# The mean absolute value of a normal variable is sqrt(2 / pi) of its standard deviation.
-SD_PER_MEAN_ABSOLUTE = 1.2533141373155003
-
 
 class TrendParameters(CohortParameters):
-    """Trend followers."""
+    """Chartists."""
 
+    style: Literal["follow", "contrarian"] = "follow"
+    """Along with a move, or against it."""
     mean_interval_s: float = Field(default=120.0, gt=0.0, le=1e9)
     """Mean time between two wakings of a trader, in seconds."""
     wealth_quote_median: float = Field(default=20_000.0, gt=0.0, le=9e9)
@@ -44,6 +53,8 @@ class TrendParameters(CohortParameters):
     """Shortest horizon over which a trader measures a move; horizons are spread evenly in logarithm."""
     horizon_max_s: float = Field(default=14_400.0, gt=0.0, le=1e9)
     """Longest horizon."""
+    horizons_s: tuple[float, ...] = ()
+    """Horizons to choose from, each equally likely, instead of that range."""
     threshold_min: float = Field(default=1.0, gt=0.0, le=100.0)
     """A trader joins a move of so many standard deviations of its horizon; lowest threshold, ..."""
     threshold_max: float = Field(default=2.5, gt=0.0, le=100.0)
@@ -59,6 +70,13 @@ class TrendParameters(CohortParameters):
     order_share: float = Field(default=0.5, gt=0.0, le=1.0)
     """Largest order as a share of a full position."""
 
+    @field_validator("horizons_s")
+    @classmethod
+    def _horizons_are_possible(cls, values: tuple[float, ...]) -> tuple[float, ...]:
+        if values and not 0.0 < min(values) <= max(values) <= 1e9:
+            raise ValueError(f"every horizon must be above 0 and at most 1e9 seconds (got {list(values)})")
+        return values
+
     @model_validator(mode="after")
     def _ranges_rise(self) -> TrendParameters:
         for name, unit in (("horizon", "_s"), ("threshold", ""), ("leverage", "")):
@@ -70,7 +88,7 @@ class TrendParameters(CohortParameters):
 
 
 class Trend(Cohort):
-    """Buys after a rise above its threshold, sells after a fall, closes when the move is over."""
+    """Buys after a rise above its threshold, sells after a fall (a contrarian the reverse), closes when it is over."""
 
     Parameters = TrendParameters
     parameters: TrendParameters
@@ -81,6 +99,10 @@ class Trend(Cohort):
         self.horizon_s = parameters.horizon_min_s * exp(
             self.trait(TRAIT_HORIZON) * log(parameters.horizon_max_s / parameters.horizon_min_s)
         )
+        if parameters.horizons_s:
+            listed = menu(parameters.horizons_s, [1.0] * len(parameters.horizons_s))
+            self.horizon_s = listed(self.trait(TRAIT_HORIZON))
+        self.sense = 1.0 if parameters.style == "follow" else -1.0
         threshold_span = parameters.threshold_max - parameters.threshold_min
         self.threshold = parameters.threshold_min + threshold_span * self.trait(TRAIT_THRESHOLD)
         leverage_span = parameters.leverage_max - parameters.leverage_min
@@ -91,7 +113,7 @@ class Trend(Cohort):
         out = self.outbox(len(wakers) * COMMANDS_MAX)
         return self.written(
             decide_trend(
-                view.tables, self.numbers, self.horizon_s, self.threshold, self.leverage, view.mark_history,
+                view.tables, self.numbers, self.sense, self.horizon_s, self.threshold, self.leverage, view.mark_history,
                 view.volatility_ppm, view.dt_s, self.roots, self.rows, self.keys, self.wakings, wakers, out,
             )
         )  # fmt: skip
@@ -99,8 +121,9 @@ class Trend(Cohort):
 
 @kernel
 def decide_trend(
-    t: Tables, numbers: Numbers, horizons_s: Floats, thresholds: Floats, leverages: Floats, mark_history: Ints,
-    volatility_ppm: Floats, dt_s: int, roots: Words, rows: Ints, keys: Ints, wakings: Ints, wakers: Ints, out: Table,
+    t: Tables, numbers: Numbers, sense: float, horizons_s: Floats, thresholds: Floats, leverages: Floats,
+    mark_history: Ints, volatility_ppm: Floats, dt_s: int, roots: Words, rows: Ints, keys: Ints, wakings: Ints,
+    wakers: Ints, out: Table,
 ) -> int:  # fmt: skip
     """Write the commands of all wakers to `out` and return how many there are."""
     p = numbers[0]
@@ -109,7 +132,7 @@ def decide_trend(
         waker = wakers[i]
         market = pick_market(t, roots, keys[waker], wakings[waker])
         move_ppm, usual_ppm = _move(t, p, mark_history, volatility_ppm, market, horizons_s[waker], dt_s)
-        strength = move_ppm / (usual_ppm * thresholds[waker])
+        strength = sense * move_ppm / (usual_ppm * thresholds[waker])
         row = _act(t, p, strength, leverages[waker], rows[waker], market, out, row)
     return row
 
@@ -127,7 +150,7 @@ def _move(
 def _act(
     t: Tables, p: Record, strength: float, leverage: float, account: int, market: int, out: Table, row: int
 ) -> int:
-    """Write what one trader does about a move of `strength` thresholds."""
+    """Write what one trader does about a move of `strength` thresholds; above 0 it wants to be long."""
     held = t.positions[position_row(t, account, market), P_LOTS]
     direction = 1 if held > 0 else -1 if held < 0 else 0
     largest = largest_lots(t, account, market, leverage)

@@ -4,6 +4,10 @@ error.
 Their position is the larger the further the mark is from their belief, so they tie the mark to the index;
 their orders stop part of the way and rest there, so that together they fill a gap between mark and index with
 a ladder of orders.
+
+The demand is linear in the distance (Chiarella 1992, "The dynamics of speculative behaviour", Annals of Operations
+Research 37), or has a cubic part, as in Majewski, Ciliberti and Bouchaud, "Co-existence of trend and value in financial
+markets", Journal of Economic Dynamics and Control 112 (2020): then small mispricings are left to others.
 """
 
 from __future__ import annotations
@@ -53,7 +57,9 @@ class ValueParameters(CohortParameters):
     leverage: float = Field(default=3.0, gt=0.0, le=1000.0)
     """Value of a full position as a multiple of equity."""
     full_ppm: float = Field(default=3_000.0, gt=0.0, le=1e6)
-    """Distance of the mark from the belief at which the position is full; below it is in proportion."""
+    """Distance of the mark from the belief at which the position is full; below it is in proportion, or less."""
+    cubic_share: float = Field(default=0.0, ge=0.0, le=1.0)
+    """Share of the demand that grows with the third power of the distance; the rest is in proportion to it."""
     threshold_ppm: float = Field(default=300.0, ge=0.0, le=1e6)
     """A position is not enlarged while mark and belief are nearer than this (costs of trading)."""
     belief_sd_ppm: float = Field(default=300.0, ge=0.0, le=1e6)
@@ -131,7 +137,8 @@ def _act(
         return write_market(out, row, account, market, -1 if held > 0 else 1, abs(held) - rest, FLAG_REDUCE_ONLY)
     gap_ppm = (worth - mark) * 1e6 / mark
     largest = largest_lots(t, account, market, p["leverage"])
-    target = int(min(max(-1.0, gap_ppm / p["full_ppm"]), 1.0) * largest)
+    gap = min(max(-1.0, gap_ppm / p["full_ppm"]), 1.0)
+    target = int(gap * (1.0 - p["cubic_share"] + p["cubic_share"] * gap * gap) * largest)
     if abs(gap_ppm) < p["threshold_ppm"]:
         # Inside the threshold a position may shrink but not grow.
         target = min(max(min(held, 0), target), max(held, 0))

@@ -71,10 +71,13 @@ class BlockGateway(Gateway):
         self._bids: Floats = np.zeros(0)
         super().__init__(seed, keys, trader_of, wakings, base_ms=base_ms, jitter_ms=jitter_ms, dt_s=dt_s)
 
-    def submit(self, commands: Integers, first: int, last: int, step: int) -> bool:
+    def submit(
+        self, commands: Integers, first: int, last: int, step: int, *, base_ms: float | None = None,
+        jitter_ms: float | None = None,
+    ) -> bool:  # fmt: skip
         """See `Gateway`; the commands of a waking bid one fee."""
         before = self.waiting
-        taken = super().submit(commands, first, last, step)
+        taken = super().submit(commands, first, last, step, base_ms=base_ms, jitter_ms=jitter_ms)
         if self.waiting > before and self.blocks.order == "fee":
             self._bids[before : self.waiting] = self._log_fees(commands)
         return taken

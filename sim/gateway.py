@@ -29,7 +29,8 @@ class Gateway:
     """Commands under way. They arrive in the order (arrival time, key of the trader, order of submission).
 
     A command given in step s leaves at s · dt and arrives `base_ms` plus a uniform draw of up to `jitter_ms` later, in
-    whole microseconds; the draw is keyed by (seed, trader, waking), so that all commands of one waking travel together.
+    whole microseconds, if nothing else is said when it is submitted; the draw is keyed by (seed, trader, waking), so
+    that all commands of one waking travel together.
     A trader's commands never overtake one another: a later one arrives no earlier than those before it.
     """
 
@@ -56,19 +57,25 @@ class Gateway:
         self._arrivals: Integers = np.zeros(0, dtype=np.int64)
         self._make_room(ROOM_MIN)
 
-    def submit(self, commands: Integers, first: int, last: int, step: int) -> bool:
+    def submit(
+        self, commands: Integers, first: int, last: int, step: int, *, base_ms: float | None = None,
+        jitter_ms: float | None = None,
+    ) -> bool:  # fmt: skip
         """Take commands (n, COMMAND_COLUMNS) given in `step` by traders of the numbers `first` .. `last` - 1.
 
-        Returns False, having taken none, if one is for an account of somebody else.
+        `base_ms` and `jitter_ms` say how long these travel where that is not as long as others do. Returns False,
+        having taken none, if one is for an account of somebody else.
         """
         count = len(commands)
         if count == 0:
             return True
         if self.waiting + count > len(self._arrivals):
             self._make_room(2 * (self.waiting + count))
-        sent_us = step * self.step_us + self.base_us
+        base_us = self.base_us if base_ms is None else round(base_ms * US_PER_MS)
+        jitter_us = self.jitter_us if jitter_ms is None else round(jitter_ms * US_PER_MS)
+        sent_us = step * self.step_us + base_us
         taken = take_commands(
-            commands, self._commands, self._arrivals, self.waiting, first, last, sent_us, self.jitter_us,
+            commands, self._commands, self._arrivals, self.waiting, first, last, sent_us, jitter_us,
             self._trader_of, self._wakings, self.keys, self._roots, self._latest_us,
         )  # fmt: skip
         self.waiting += count if taken else 0

@@ -249,7 +249,11 @@ class MarketModel(mesa.Model):
                 lap(COHORT + cohort.name)
                 commands = _checked(wanted, f"decide of cohort {cohort.name!r} must return")
                 lap("checks")
-                taken = self.gateway.submit(commands, place.first, place.last, step)
+                parameters = cohort.parameters
+                taken = self.gateway.submit(
+                    commands, place.first, place.last, step,
+                    base_ms=parameters.latency_ms, jitter_ms=parameters.jitter_ms,
+                )  # fmt: skip
                 lap("gateway")
                 if not taken:
                     raise ValueError(f"decide of cohort {cohort.name!r} commands an account that is not in the cohort")

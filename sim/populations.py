@@ -14,12 +14,15 @@ from delever.agents.keeper import Keeper, KeeperParameters
 from delever.agents.maker import Maker, MakerParameters
 from delever.agents.noise import Noise, NoiseParameters
 from delever.agents.parameters import CohortParameters
+from delever.agents.proprietary import Proprietary, ProprietaryParameters
 from delever.agents.retail import Retail, RetailParameters
 from delever.agents.sentiment import Sentiment, SentimentParameters
+from delever.agents.stops import Stops, StopsParameters
 from delever.agents.switching import Switching, SwitchingParameters
 from delever.agents.trend import Trend, TrendParameters
 from delever.agents.value import Value, ValueParameters
 from delever.agents.vault import Vault, VaultParameters
+from delever.agents.volatility_target import VolatilityTarget, VolatilityTargetParameters
 from delever.agents.whale import Attacker, AttackerParameters, Whale, WhaleParameters
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=40)]
@@ -44,7 +47,7 @@ class ValuePopulation(ValueParameters):
 
 
 class TrendPopulation(TrendParameters):
-    """A cohort of trend followers."""
+    """A cohort of trend followers, or of contrarians."""
 
     kind: Literal["trend"]
     """Behaviour."""
@@ -151,6 +154,33 @@ class AttackerPopulation(AttackerParameters):
     """Name in results and after --set cohorts."""
 
 
+class StopsPopulation(StopsParameters):
+    """A cohort of users of stop-losses."""
+
+    kind: Literal["stops"]
+    """Behaviour."""
+    name: Name = "stops"
+    """Name in results and after --set cohorts."""
+
+
+class VolatilityTargetPopulation(VolatilityTargetParameters):
+    """A cohort of volatility-targeting funds."""
+
+    kind: Literal["volatility_target"]
+    """Behaviour."""
+    name: Name = "volatility_target"
+    """Name in results and after --set cohorts."""
+
+
+class ProprietaryPopulation(ProprietaryParameters):
+    """A cohort of proprietary desks with a limit of value at risk."""
+
+    kind: Literal["proprietary"]
+    """Behaviour."""
+    name: Name = "proprietary"
+    """Name in results and after --set cohorts."""
+
+
 Population = Annotated[
     NoisePopulation
     | ValuePopulation
@@ -165,7 +195,10 @@ Population = Annotated[
     | VaultPopulation
     | KeeperPopulation
     | WhalePopulation
-    | AttackerPopulation,
+    | AttackerPopulation
+    | StopsPopulation
+    | VolatilityTargetPopulation
+    | ProprietaryPopulation,
     Field(discriminator="kind"),
 ]
 
@@ -184,6 +217,9 @@ BEHAVIOURS: dict[str, type[Cohort]] = {
     "keeper": Keeper,
     "whale": Whale,
     "attacker": Attacker,
+    "stops": Stops,
+    "volatility_target": VolatilityTarget,
+    "proprietary": Proprietary,
 }
 
 

@@ -43,7 +43,7 @@ class _Part(BaseModel):
 
 
 class Latency(_Part):
-    """How long commands travel; all traders alike."""
+    """How long commands travel, of all traders whose cohort says nothing else (`latency_ms`, `jitter_ms`)."""
 
     base_ms: float = Field(default=50.0, ge=0.0, le=3_600_000.0)
     """Shortest time from the decision to the venue, in milliseconds."""

@@ -1,0 +1,31 @@
+"""How unequal accounts are: the account values of a real venue, as multiples of their median.
+
+Fitted to the 19,213 accounts with money among the 19,337 winners whom Hyperliquid deleveraged on 10 October 2025
+(ConejoCapital/HyperMultiAssetedADL; account values are cash): quantiles up to 95 %, beyond that a Pareto tail. Hill
+estimates of its exponent are 0.74 to 0.82 at 5 to 1 % of the accounts; the mean would be infinite, so that a world
+needs `wealth_ratio_max`. The median was 958 dollars. Leverage fell with wealth: from a median of 1.0 at a tenth of the
+median value to 0.2 at two hundred times of it, as value^-0.22 (leverages of 40 and more, artefacts of accounts with
+next to no cash, left out); `retail` lets it fall as value^-0.25 above the median.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .elementary import exp, log
+from .quantiles import Floats
+
+PROBABILITIES = np.array([0.01, 0.05, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 0.95])
+RATIOS = np.array([0.00044, 0.0156, 0.046, 0.296, 0.581, 1.0, 1.91, 6.37, 46.2, 189.0])
+TAIL_EXPONENT = 0.78
+
+
+def measured_ratios(uniform: Floats) -> Floats:
+    """Return multiples of the median for uniform numbers in (0, 1); straight in the logarithm between the quantiles."""
+    levels = log(RATIOS)
+    upper = np.clip(np.searchsorted(PROBABILITIES, uniform), 1, len(RATIOS) - 1)
+    low, high = PROBABILITIES[upper - 1], PROBABILITIES[upper]
+    way = np.clip((uniform - low) / (high - low), 0.0, 1.0)
+    body = levels[upper - 1] + way * (levels[upper] - levels[upper - 1])
+    share = 1.0 - PROBABILITIES[-1]
+    return exp(body + log(share / np.minimum(1.0 - uniform, share)) / TAIL_EXPONENT)
