@@ -10,6 +10,7 @@ That holds under the same rules and the same input. What is left out, and why:
   `index_looks`, the links in `positions` and `holdings`; and `listed`, the units with a flag, in any order.
 - scratch that is empty between steps: `shares`, `triggered`, `owing`, and what `venue` knows of the order and the round
   under way.
+- what a liquidation engine may do in a step, while nothing impairs it (R-W61).
 - counters that nothing is decided by (fills, volumes, margin calls sent), and the journal: `events` and its hash.
 """
 
@@ -47,6 +48,8 @@ from .tables import (
     ORDER_COLUMNS,
     P_LOOK_NEXT,
     V_CARRIED_ATOMS,
+    V_DUE_UNITS_MAX,
+    V_DUE_VALUE_MAX_ATOMS,
     V_EVENT_COUNT,
     V_FEES_SEEN_ATOMS,
     V_FRESH_ORDER,
@@ -92,6 +95,9 @@ def digest(t: Tables) -> str:
     state.update(owed_scale.tobytes())
     state.update(t.venue[VENUE_STATE].tobytes())
     state.update(t.touched[: t.venue.item(V_TOUCHED_COUNT)].data)  # in their order: so they are looked at
+    limits = t.venue[[V_DUE_UNITS_MAX, V_DUE_VALUE_MAX_ATOMS]]
+    if (limits != NONE).any():
+        state.update(limits.tobytes())
     if t.holdings.size:
         state.update(t.holdings[:, :, H_ATOMS].tobytes())
     return state.hexdigest()

@@ -86,6 +86,8 @@ from .tables import (
     V_AT_OR_BELOW,
     V_CALL_PPM,
     V_COLLAR_PPM,
+    V_DUE_UNITS_MAX,
+    V_DUE_VALUE_MAX_ATOMS,
     V_EVENTS_MAX,
     V_FREE_ORDERS,
     V_FRESH_ORDER,
@@ -286,6 +288,7 @@ def _fill_venue(
     venue[V_MARKETS] = markets
     venue[V_POCKETS_AT] = pockets_at
     venue[V_TAKER] = NONE
+    venue[V_DUE_UNITS_MAX] = venue[V_DUE_VALUE_MAX_ATOMS] = NONE
     venue[V_JOURNAL] = int(journal)
     fill_contract(venue, rules.contract)
     venue[V_LOTS_MAX] = rules.contract.lots_max

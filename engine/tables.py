@@ -342,8 +342,10 @@ V_ASSETS = 79  # fixed: number of collateral assets; 0: money only
 V_ASSET_BUYER = 80  # fixed: unit that buys assets, counted from the fund's row: FUND or OUTSIDE
 V_CONVERSION_PPM = 81  # fixed
 V_SELLS_BEFORE = 82  # fixed: 1 if assets are sold before positions
+V_DUE_UNITS_MAX = 201  # venue: what an impaired liquidation engine does in a step (R-W61), NONE for no limit: units,
+V_DUE_VALUE_MAX_ATOMS = 202  # and the value of their positions that is exceeded once
 V_EXCHANGE_ATOMS = 83  # fixed: a unit owing more than this sells; NONE: no automatic exchange
-VENUE_COLUMNS = 201
+VENUE_COLUMNS = 203
 
 # Bits of V_REQUIREMENTS.
 HAS_SCHEDULES = 1  # a market has a schedule other than brackets

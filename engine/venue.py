@@ -43,6 +43,8 @@ from .tables import (
     O_SEQUENCE,
     OPEN,
     V_ACCOUNTS,
+    V_DUE_UNITS_MAX,
+    V_DUE_VALUE_MAX_ATOMS,
     V_EVENT_COUNT,
     V_FEE_SHARE_PPM,
     V_FORCING,
@@ -326,6 +328,18 @@ class Venue:
             self.flush()
         if self.check:
             invariants.check_distressed_listed(self.tables)
+
+    def limit_liquidations(self, units: int | None = None, value_atoms: int | None = None) -> None:
+        """Impair the liquidation engine from the next step on, until called again; no arguments: it is sound (R-W61).
+
+        It treats at most `units` units a step (0: it stands still), and units only as long as those before them in the
+        step hold positions worth less than `value_atoms`. Raises ValueError if a limit is negative.
+        """
+        for name, limit in (("units", units), ("value_atoms", value_atoms)):
+            if limit is not None and limit < 0:
+                raise ValueError(f"{name} must be 0 or more, or None for no limit (got {limit})")
+        self.tables.venue[V_DUE_UNITS_MAX] = NONE if units is None else units
+        self.tables.venue[V_DUE_VALUE_MAX_ATOMS] = NONE if value_atoms is None else value_atoms
 
     def set_sink(self, sink: Sink) -> None:
         """Send event rows to `sink` whenever the buffer fills and at the end of every step; the array is a copy."""

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import adl_terms, deleverage, drawdown, keepers, limits, rounds, steps, takeover
+from .allowance import Allowance
 from .auction import find_waiting
 from .cancelling import leave_the_cured
 from .commands import Column
@@ -76,7 +77,8 @@ class Rounds(NamedTuple):
 def run(venue: Venue) -> Rounds:
     """Run the liquidation rounds of a step (R-W2); modifies everything a forced order may modify."""
     rule, t = venue.rules.liquidation, venue.tables
-    if not rule.act:
+    allowance = Allowance(t)
+    if not rule.act or allowance.stopped:
         venue.look()
         return Rounds(0, 0, False)
     sent = dispose(venue)
@@ -88,7 +90,8 @@ def run(venue: Venue) -> Rounds:
     while True:
         venue.look()
         drawdown.look_at_watches(t)
-        due, funds_due = due_units(venue), [fund for fund in venue.fund_units if adl_terms.fund_is_due(t, fund)]
+        due = allowance.cut(due_units(venue))
+        funds_due = [fund for fund in venue.fund_units if adl_terms.fund_is_due(t, fund)]
         if len(acted) == rounds_max or (len(due) == 0 and not funds_due):
             break
         units = np.append(due[:, S_UNIT], np.array(funds_due, dtype=np.int64))

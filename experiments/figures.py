@@ -36,6 +36,7 @@ from .drawing import (
     time_axis,
 )
 from .facts import backstop_equity, fund_movements, waterfall_paid
+from .failures import failures
 from .folder import Currency, RunFolder
 from .metrics.cascades import causal_cascades, episodes
 from .metrics.losses import LAYERS
@@ -100,6 +101,9 @@ def price_figure(run: RunFolder, market: int) -> tuple[Figure, str]:
     warmup_s = int(run.manifest["scenario"].get("warmup_s", 0))
     if warmup_s:
         above.axvspan(0, warmup_s, color="#EEEEEE", zorder=0, label="warm-up (index stands still)")
+    for number, failure in enumerate(failures(run)):
+        span = above.axvspan(failure.begin_s, failure.end_s, color=ORANGE, alpha=0.15, linewidth=0, zorder=0)
+        span.set_label("" if number else "something fails")
     above.set_ylabel("price (quote)")
     for column, name, colour, width in (("last", "last trade", ORANGE, 0.9), ("mark", "mark price", BLACK, 1.4)):
         away = percent_of_index(series[f"{column}_ticks"], series["index_ticks"])

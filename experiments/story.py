@@ -17,6 +17,7 @@ from .facts import (
     steepest_minute,
     waterfall_paid,
 )
+from .failures import tell_failures
 from .folder import RunFolder
 from .metrics.cascades import (
     branching_from_counts,
@@ -57,7 +58,9 @@ class Chapter(NamedTuple):
 
 def tell(run: RunFolder) -> list[Chapter]:
     """Return the account of a run, finished or interrupted, in chapters."""
+    failed = tell_failures(run)
     return [
+        *([Chapter("What failed", failed, (), ())] if failed else []),
         Chapter(
             "The price",
             _price(run),

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from delever.engine.rules.index import Index
 
+from .faults import OracleFault
 from .price_files import PriceFileError
 from .scenario import Scenario, ScenarioError
 from .sources import source_ticks
@@ -34,9 +35,16 @@ def said_ticks(scenario: Scenario, paths: NDArray[np.int64], rule: Index | None,
     `paths` are the index prices of all markets, (steps + 1, M); they are what is returned if the rules make the index
     of one price or the scenario describes no source. Raises ScenarioError if it describes more than the rules weigh.
     """
-    if rule is None or not any(market.sources for market in scenario.markets):
+    one_fails = any(isinstance(fault, OracleFault) and fault.source is not None for fault in scenario.faults)
+    if rule is None or not (one_fails or any(market.sources for market in scenario.markets)):
         return paths
     sources = len(rule.weights)
+    for number, fault in enumerate(scenario.faults):
+        if isinstance(fault, OracleFault) and fault.source is not None and fault.source >= sources:
+            raise ScenarioError(
+                f"faults.{number}.source: mark.index of the rules weighs {sources} sources, numbered from 0 "
+                f"(got {fault.source})"
+            )
     columns = []
     for market, spec in enumerate(scenario.markets):
         if len(spec.sources) > sources:

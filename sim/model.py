@@ -30,6 +30,7 @@ from delever.engine.venue import StepReport, Venue, no_lap
 from .accounts import Directory, Member
 from .blocks import BlockGateway
 from .calendar import Calendar
+from .faults import Faults
 from .gateway import Gateway
 from .history import MarkHistory
 from .index import index_ticks, said_ticks
@@ -102,7 +103,8 @@ class MarketModel(mesa.Model):
         self._index_ticks = np.column_stack([index_ticks(self.scenario, market, seed) for market in markets])
         self.money = money_of(self.rules.contract, self.scenario.markets, self._index_ticks[0].tolist())
         self.units_per_quote = self.money.units_per_quote
-        self._said_ticks = said_ticks(self.scenario, self._index_ticks, self.rules.mark.index, seed)
+        self.faults = self._make_faults()
+        self._said_ticks = self.faults.said(said_ticks(self.scenario, self._index_ticks, self.rules.mark.index, seed))
         self.directory = Directory(_members(self.scenario, cohorts, solos), labels)
         self.wakings = np.zeros(self.directory.accounts, dtype=np.int64)
         self.cohorts = self._make_cohorts()
@@ -142,7 +144,7 @@ class MarketModel(mesa.Model):
         self._decide(wakers)
         self.calendar.put_back()
         lap("calendar")
-        self.arrived = self.gateway.collect(step).copy()
+        self.arrived = self.faults.arrivals(self.gateway, step).copy()
         lap("gateway")
         self.report = self._trade()
         self._remember()
@@ -151,10 +153,8 @@ class MarketModel(mesa.Model):
 
     def look(self) -> View:
         """Return the view of the venue as it stands, dated at the step to come."""
-        history, dt_s = self.history, self.scenario.dt_s
-        return View(
-            self.venue.tables, self.rules, self._symbols, self.step_now, dt_s, history.marks(), history.volatility_ppm
-        )
+        tables, marks, volatility_ppm = self.faults.seen(self.venue.tables, self.history, self.step_now)
+        return View(tables, self.rules, self._symbols, self.step_now, self.scenario.dt_s, marks, volatility_ppm)
 
     def submit(self, commands: Integers) -> None:
         """Send commands (n, COMMAND_COLUMNS) of solo agents; raises ValueError if an account is not one of theirs."""
@@ -180,6 +180,7 @@ class MarketModel(mesa.Model):
             "gateway": self.gateway.snapshot(),
             "calendar": self.calendar.state(),
             "history": self.history.snapshot(),
+            "faults": self.faults.snapshot(),
         }
         parts |= {f"cohort {cohort.name}": cohort.snapshot() for cohort in self.cohorts}
         return {f"{part}/{name}": array for part, arrays in parts.items() for name, array in arrays.items()}
@@ -204,6 +205,7 @@ class MarketModel(mesa.Model):
         self.gateway.restore(part("gateway"))
         self.calendar.restore(part("calendar"))
         self.history.restore(part("history"))
+        self.faults.restore(part("faults"))
         for cohort in self.cohorts:
             cohort.restore(part(f"cohort {cohort.name}"))
         for name, values in part("collected").items():
@@ -264,6 +266,7 @@ class MarketModel(mesa.Model):
     def _trade(self) -> StepReport:
         """Let the venue process what has arrived; a broken law stops the run with seed and step."""
         step = self.step_now
+        self.faults.impair(self.venue, step, self.units_per_quote * ATOMS_PER_QUOTE)
         try:
             report = self.venue.process(self.arrived, self._said_ticks[step])
         except AssertionError as error:
@@ -278,6 +281,7 @@ class MarketModel(mesa.Model):
     def _remember(self) -> None:
         """Note the marks, and what the data collector is asked for."""
         self.history.note(self.venue.tables.markets[:, M_MARK_TICKS])
+        self.faults.note(self.venue.tables, self.history.volatility_ppm, self.step_now - 1)
         self._lap("totals")
         if self._collect:
             self.datacollector.collect(self)
@@ -306,6 +310,12 @@ class MarketModel(mesa.Model):
             dt_s=self.scenario.dt_s,
         )
 
+    def _make_faults(self) -> Faults:
+        """Return what fails."""
+        scenario = self.scenario
+        symbols = [market.symbol for market in scenario.markets]
+        return Faults(scenario.faults, symbols, self._index_ticks, scenario.dt_s, scenario.warmup_steps)
+
     def _make_calendar(self) -> Calendar:
         """Return the calendar of all cohorts, a group each."""
         directory, places = self.directory, self.directory.cohorts
@@ -322,8 +332,8 @@ class MarketModel(mesa.Model):
     def _open_venue(self, journal: bool, check: bool) -> Venue:
         """Return the venue, with a market and price range for each market of the scenario."""
         markets = []
-        for spec, ticks in zip(self.scenario.markets, self._index_ticks.T, strict=True):
-            highest = int(ticks.max())
+        for number, spec in enumerate(self.scenario.markets):
+            highest = self.faults.highest_ticks(number)
             price_max = 2 * highest if spec.price_max is None else int(spec.price_max / spec.tick_size)
             if highest >= price_max:
                 raise ScenarioError(

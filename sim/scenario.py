@@ -21,6 +21,7 @@ from delever.engine.rules.presets import TEXTBOOK
 from delever.engine.rules.ruleset import RuleSet
 
 from .blocks import BLOCKS_PER_STEP_MAX, Blocks
+from .faults import FAULTS_MAX, Fault, OracleFault
 from .paths import FileIndex, IndexPath, read_prices
 from .populations import Population, traders_of
 from .sources import SOURCES_MAX, Source
@@ -108,6 +109,8 @@ class Scenario(_Part):
     """How long commands travel."""
     blocks: Blocks | None = None
     """Blocks in which they reach the venue then; none: each by itself, as soon as it arrives."""
+    faults: Annotated[tuple[Fault, ...], Field(max_length=FAULTS_MAX)] = ()
+    """What fails, when and for how long."""
     markets: tuple[MarketSpec, ...]
     """Markets, in order."""
     cohorts: tuple[Population, ...]
@@ -164,6 +167,14 @@ class Scenario(_Part):
                 f"the cohorts have {self.accounts} traders in all; between 1 and {ACCOUNTS_MAX} are possible: "
                 "give shares or counts"
             )
+        symbols = [market.symbol for market in self.markets]
+        for number, fault in enumerate(self.faults):
+            if fault.at_s >= self.duration_s:
+                raise ValueError(
+                    f"faults.{number}: {fault.kind} at {fault.at_s:g} s comes after the end at {self.duration_s} s"
+                )
+            if isinstance(fault, OracleFault) and fault.market not in (None, *symbols):
+                raise ValueError(f"faults.{number}.market: no market {fault.market!r}; there are {', '.join(symbols)}")
         if self.blocks is not None and self.blocks.block_ms * BLOCKS_PER_STEP_MAX < self.dt_s * 1_000:
             raise ValueError(
                 f"blocks.block_ms: a step of {self.dt_s} s has at most {BLOCKS_PER_STEP_MAX} blocks: choose at least "

@@ -66,7 +66,7 @@ class Source(_Value):
             for fault in self.faults:
                 if fault.kind == kind:
                     failing = _during(fault, steps, dt_s, warmup_steps)
-                    said[failing] = _last_before(said, failing) if kind == "stale" else SILENT
+                    said[failing] = last_before(said, failing) if kind == "stale" else SILENT
         assert said.shape == path.shape and said.min() >= 0
         return said
 
@@ -90,7 +90,7 @@ def _during(fault: Fault, steps: Integers, dt_s: float, warmup_steps: int) -> Wh
     return (time_s >= fault.at_s) & (time_s < fault.at_s + fault.length_s)
 
 
-def _last_before(said: Integers, failing: Whole) -> int:
+def last_before(said: Integers, failing: Whole) -> int:
     """Return the last price said before a fault begins, SILENT if there was none."""
     before = said[: int(np.argmax(failing))] if failing.any() else said[:0]
     spoken = before[before > SILENT]

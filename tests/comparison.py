@@ -23,6 +23,7 @@ observation are:
 from __future__ import annotations
 
 from collections import Counter
+from random import Random
 from typing import Any, Protocol
 
 from tests.reference.margin import liquidation_price
@@ -40,6 +41,9 @@ PRICES_EVERY = 10
 class Side(Protocol):
     """One of the venues compared."""
 
+    def limit_liquidations(self, units: int | None, value_atoms: int | None) -> None:
+        """Impair the liquidation engine from the next step on (R-W61)."""
+
     def process(self, commands: list[Command], index_ticks: list[Any]) -> list[str]:
         """Run one step and return a result per command."""
 
@@ -53,6 +57,10 @@ class ReferenceSide:
     def __init__(self, world: World, rules: dict[str, Any]) -> None:
         self.venue: ReferenceVenue = world.venue(rules)
         self._postings = 0
+
+    def limit_liquidations(self, units: int | None, value_atoms: int | None) -> None:
+        """Impair the liquidation engine."""
+        self.venue.limit_liquidations(units, value_atoms)
 
     def process(self, commands: list[Command], index_ticks: list[Any]) -> list[str]:
         """Run one step and check the laws."""
@@ -118,13 +126,19 @@ def compare(
     *,
     only_laws: bool = False,
     commands_max: int | None = None,
+    impaired: bool = False,
 ) -> tuple[int, str]:
     """Feed both sides with drawn commands; return (commands run, first difference or "").
 
-    `only_laws`: the sides have different rules, so that only the laws each of them asserts are looked at.
+    `only_laws`: the sides have different rules, so that only the laws each of them asserts are looked at. `impaired`:
+    the liquidation engine is stopped, slowed and capped at drawn times.
     """
     commands_run = 0
     for step, path_ticks in enumerate(random_path(seed, world, steps)):
+        if impaired:
+            limits = drawn_limits(seed, step)
+            reference.limit_liquidations(*limits)
+            other.limit_liquidations(*limits)
         index_ticks = said_by_sources(seed, step, path_ticks, reference.venue.state.rules["mark"]["index"])
         commands = random_commands(seed, step, world, reference.venue)
         commands_run += len(commands)
@@ -142,3 +156,10 @@ def compare(
         if difference:
             return commands_run, f"step {step}: {difference}"
     return commands_run, ""
+
+
+def drawn_limits(seed: int, step: int) -> tuple[int | None, int | None]:
+    """Return what the liquidation engine may do in a step: units, and value in atoms; none of it is no limit."""
+    rng = Random(f"impaired {seed} {step // 5}")
+    units = rng.choice([None, None, 0, 1, 2, 5])
+    return units, rng.choice([None, None, 1, 10**6, 10**8])

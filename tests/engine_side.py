@@ -61,6 +61,10 @@ class EngineSide:
         self.refusals: Counter[str] = Counter()
         self.unfinished = 0
 
+    def limit_liquidations(self, units: int | None, value_atoms: int | None) -> None:
+        """Impair the liquidation engine."""
+        self.venue.limit_liquidations(units, value_atoms)
+
     def process(self, commands: list[Command], index_ticks: list[Any]) -> list[str]:
         """Run one step and return the result names."""
         report = self.venue.process(encode(commands), np.array(index_ticks, dtype=np.int64))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from random import Random
 
 from joblib import Parallel, delayed
 
@@ -13,6 +14,9 @@ from tests.engine_side import EngineSide
 from tests.reference.wide import known, wide_rules
 from tests.reference.wide_contract import fitted
 from tests.reference.workload import random_rules, random_world
+
+IMPAIRED_SHARE = 0.2
+"""Share of the worlds in which the liquidation engine is stopped or capped at times (R-W61)."""
 
 
 def run_world(seed: int, steps: int, *, wide: bool = False, commands_max: int | None = None) -> tuple[int, str]:
@@ -28,7 +32,11 @@ def run_world(seed: int, steps: int, *, wide: bool = False, commands_max: int | 
     world = fitted(random_world(seed), drawn)
     reference, engine = ReferenceSide(world, rules), EngineSide(world, drawn)
     try:
-        return compare(reference, engine, world, seed, steps, only_laws=drawn != rules, commands_max=commands_max)
+        impaired = Random(f"impaired engine {seed}").random() < IMPAIRED_SHARE
+        return compare(
+            reference, engine, world, seed, steps, only_laws=drawn != rules, commands_max=commands_max,
+            impaired=impaired,
+        )  # fmt: skip
     except AssertionError as error:
         return 0, f"step {engine.venue.step}: broken law: {error}"
 

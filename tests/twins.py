@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from delever.experiments.paired import Difference, paired_difference
 from delever.sim.run import simulate
-from delever.sim.scenario import Scenario, from_toml
+from delever.sim.scenario import Scenario, from_toml, set_values
 
 CRASH = """
 duration_s = 900
@@ -47,15 +48,23 @@ profit_share = 0.0
 """
 
 
-def crash(**changes: Any) -> Scenario:
-    """Return ten calm minutes and a fall by an eighth in 100 seconds, in which everybody who is called tops up."""
-    return from_toml(CRASH, "crash.toml").replaced(changes)
+def crash(*sets: str, **changes: Any) -> Scenario:
+    """Return ten calm minutes and a fall by an eighth in 100 seconds, in which everybody who is called tops up.
+
+    `changes` replace fields, then `sets` set values, as texts `dotted.key=value`.
+    """
+    return set_values(from_toml(CRASH, "crash.toml").replaced(changes), sets)
 
 
 def change(measure: str, world: Scenario, twin: Scenario, seeds: int, rules: str = "textbook") -> Difference:
-    """Return what a measure of the summary is more in `world` than in `twin`: mean and interval over seeds 1 .. n."""
-    measured = [
-        np.array([float(simulate(each, rules, seed).summary[measure]) for seed in range(1, seeds + 1)])
-        for each in (world, twin)
-    ]
-    return paired_difference(*measured)
+    """Return what a measure of the summary is more in `world` than in `twin`: mean and interval over seeds 1 .. n.
+
+    A part of a measure comes after a dot: `waterfall.fund`.
+    """
+    name, _, part = measure.partition(".")
+
+    def measured(each: Scenario) -> NDArray[np.float64]:
+        found = [simulate(each, rules, seed).summary[name] for seed in range(1, seeds + 1)]
+        return np.array([value[part] if part else value for value in found], dtype=np.float64)
+
+    return paired_difference(measured(world), measured(twin))

@@ -16,7 +16,7 @@ from delever.engine.rules.ruleset import RuleSet
 from delever.engine.venue import Venue
 from tests.comparison import ReferenceSide, compare
 from tests.engine_side import EngineSide
-from tests.reference import surplus
+from tests.reference import surplus, waterfall
 from tests.reference.workload import random_rules, random_world
 from tests.swarm import run_world
 
@@ -47,6 +47,23 @@ def test_a_small_event_buffer_changes_nothing(monkeypatch: pytest.MonkeyPatch) -
     for seed in range(40, 52):
         _, difference = run_world(seed, 60)
         assert not difference, f"seed {seed}, {difference}"
+
+
+def test_both_impair_the_liquidation_engine_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    """R-W61: stopped, capped by units or by value; in these worlds the limits keep somebody waiting."""
+    cut = []
+    plain = waterfall.within_limits
+    monkeypatch.setattr(
+        waterfall,
+        "within_limits",
+        lambda state, due: cut.append(len(due) - len(plain(state, due))) or plain(state, due),
+    )
+    for seed in range(60, 66):
+        rules, world = RuleSet.model_validate(random_rules(seed)).model_dump(), random_world(seed)
+        sides = ReferenceSide(world, rules), EngineSide(world, rules)
+        _, difference = compare(*sides, world, seed, 80, impaired=True)
+        assert not difference, f"seed {seed}, {difference}"
+    assert np.count_nonzero(cut) >= 20
 
 
 def rules_of_a_poor_fund(seed: int) -> dict[str, Any]:

@@ -117,6 +117,12 @@ class State:
     sequence: int = 0
     liquidation_id: int = 0
     forced_orders: int = 0
+    units_max: int | None = None
+    """What the impaired engine does in a step (R-W61), none without a limit: units, ..."""
+    value_max: int | None = None
+    """... and value."""
+    spent: list[int] = field(default_factory=list)
+    """Values of the units that were due in this step."""
     balances: dict[Any, int] = field(default_factory=dict)
     holdings: dict[Any, int] = field(default_factory=dict)
     positions: dict[Any, Position] = field(default_factory=dict)

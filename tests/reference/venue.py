@@ -50,6 +50,10 @@ class ReferenceVenue:
         state.step += 1
         return results
 
+    def limit_liquidations(self, units: int | None = None, value_atoms: int | None = None) -> None:
+        """Let the liquidation engine do no more than this in a step from now on (R-W61)."""
+        self.state.units_max, self.state.value_max = units, value_atoms
+
     def check_laws(self) -> None:
         """Raise AssertionError naming the first broken law."""
         laws.check_laws(self.state)

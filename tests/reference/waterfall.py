@@ -89,7 +89,22 @@ def due_units(state: State) -> list[Any]:
         and unit not in state.no_effect
         and not any(is_guarded(state, m) for m in state.held(unit))
     ]
-    return sorted(due, key=lambda unit: (state.distressed[unit], badness(state, unit), state.unit_order(unit)))
+    due.sort(key=lambda unit: (state.distressed[unit], badness(state, unit), state.unit_order(unit)))
+    return within_limits(state, due)
+
+
+def within_limits(state: State, due: list[Any]) -> list[Any]:
+    """Return those that an impaired engine still gets to (R-W61)."""
+    found: list[Any] = []
+    spent = list(state.spent)
+    for unit in due:
+        if state.units_max is not None and len(spent) >= state.units_max:
+            break
+        if state.value_max is not None and sum(spent) >= state.value_max:
+            break
+        spent.append(terms.total_value(state, unit))
+        found.append(unit)
+    return found
 
 
 def badness(state: State, unit: Any) -> int:
@@ -115,8 +130,9 @@ def run_rounds(state: State) -> None:
     """Run the rounds of one step (R-W2 to R-W12)."""
     state.no_effect.clear()
     state.forced_orders = 0
+    state.spent.clear()
     look(state)
-    if not state.rules["liquidation"]["act"]:
+    if not state.rules["liquidation"]["act"] or stands_still(state):
         return
     most: int = state.rules["liquidation"]["rounds_max"]
     step = state.rules["liquidation"].get("step") or {"kind": ""}
@@ -136,9 +152,15 @@ def run_rounds(state: State) -> None:
         state.unfinished_cascades += 1
 
 
+def stands_still(state: State) -> bool:
+    """Say whether the engine does nothing at all (R-W61)."""
+    return 0 in (state.units_max, state.value_max)
+
+
 def run_round(state: State, due: list[Any]) -> None:
     """Treat the due units once."""
     before = {unit: holdings(state, unit) for unit in due}
+    state.spent += [terms.total_value(state, unit) for unit in due]
     state.lost.clear()
     state.unpayable.clear()
     now = plan(state, due)
@@ -377,7 +399,7 @@ def adl_stage(state: State, now: Round, waiting: set[Any]) -> None:
 def dispose(state: State) -> None:
     """Send part of the FUND's positions to the book (R-W11)."""
     rule = state.rules["insurance"]
-    if not state.rules["liquidation"]["act"] or rule["disposal_share_ppm"] == 0:
+    if not state.rules["liquidation"]["act"] or stands_still(state) or rule["disposal_share_ppm"] == 0:
         return
     if state.step % state.steps(rule["disposal_interval_s"]) != 0:
         return

@@ -1,0 +1,297 @@
+"""What fails: when, what the venue and the traders notice of it, and what each fault does to a crash."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from delever.engine.rules.io import load_rules
+from delever.engine.tables import M_INDEX_TICKS, V_DUE_UNITS_MAX, V_DUE_VALUE_MAX_ATOMS
+from delever.experiments.figures import price_figure
+from delever.experiments.folder import RunFolder
+from delever.experiments.story import tell
+from delever.sim.faults import EngineCapped, EngineSlowed, EngineStopped, Fault, Faults, Outage, span_of
+from delever.sim.index import said_ticks
+from delever.sim.model import MarketModel
+from delever.sim.run import simulate
+from delever.sim.scenario import ScenarioError
+from tests.twins import change, crash
+
+FALL = {"at_s": 600, "length_s": 200}
+MARK_IS_INDEX = {"mark": {"components": ["index"]}}
+PLAIN_MARKET = {"symbol": "X", "tick_size": "0.5", "lot_size": "0.001", "path": {"kind": "constant", "price": 8000}}
+CALM = {"duration_s": 60, "markets": [PLAIN_MARKET]}
+NO_TOP_UPS = "cohorts.retail.top_up_share=0"
+
+
+def model_of(seed: int = 1, **changes: Any) -> MarketModel:
+    return MarketModel(crash(**changes), seed=seed, collect=False)
+
+
+def go(model: MarketModel, steps: int) -> MarketModel:
+    for _ in range(steps):
+        model.step()
+    return model
+
+
+@pytest.mark.parametrize(
+    ("at_s", "length_s", "dt_s", "warmup", "span"),
+    [(60, 30, 1, 0, (60, 90)), (60, 30, 10, 5, (11, 14)), (61, 1, 10, 0, (7, 8)), (0, 0.5, 1, 0, (0, 1))],
+)
+def test_a_fault_lasts_for_the_steps_of_its_time_and_one_at_least(
+    at_s: float, length_s: float, dt_s: int, warmup: int, span: tuple[int, int]
+) -> None:
+    fault = Outage(kind="outage", at_s=at_s, length_s=length_s)
+    assert tuple(span_of(fault, dt_s, warmup)) == span
+
+
+def limits_by_step(*faults: Fault) -> list[tuple[int, int]]:
+    """Return what the engine is allowed in steps 0 to 9, -1 without a limit; 100 atoms to the quote unit."""
+    model = model_of(**CALM)
+    planned = Faults(faults, ["X"], np.full((11, 1), 100), 1, 0)
+    seen = []
+    for step in range(10):
+        planned.impair(model.venue, step, 100.0)
+        row = model.venue.tables.venue
+        seen.append((int(row[V_DUE_UNITS_MAX]), int(row[V_DUE_VALUE_MAX_ATOMS])))
+    return seen
+
+
+def test_the_engine_is_told_what_it_may_do() -> None:
+    sound = (-1, -1)
+    stopped = EngineStopped(kind="engine_stopped", at_s=2, length_s=2)
+    assert limits_by_step(stopped) == [sound] * 2 + [(0, -1)] * 2 + [sound] * 6
+    slowed = EngineSlowed(kind="engine_slowed", at_s=1, length_s=8, every_s=3)
+    assert limits_by_step(slowed) == [sound] + [(0, -1), (0, -1), sound] * 2 + [(0, -1)] * 2 + [sound]
+    capped = EngineCapped(kind="engine_capped", at_s=1, length_s=4, liquidations=5, notional_quote=7.5)
+    assert limits_by_step(capped, stopped) == [sound, (5, 750), (0, 750), (0, 750), (5, 750)] + [sound] * 5
+
+
+def test_an_impaired_engine_is_part_of_digest_and_snapshot() -> None:
+    """R-W61: two states with one digest have one future."""
+    model = go(model_of(), 5)
+    before, saved = model.venue.digest(), model.snapshot()
+    model.venue.limit_liquidations(units=3)
+    assert model.venue.digest() != before
+    model.restore(saved)
+    assert model.venue.digest() == before
+    with pytest.raises(ValueError, match="value_atoms must be 0 or more"):
+        model.venue.limit_liquidations(value_atoms=-1)
+
+
+EVERYTHING = [
+    {"kind": "engine_capped", "at_s": 610, "length_s": 30, "liquidations": 1},
+    {"kind": "engine_stopped", "at_s": 640, "length_s": 20},
+    {"kind": "oracle_wrong", "at_s": 630, "length_s": 10, "size": 0.02},
+    {"kind": "oracle_stale", "at_s": 645, "length_s": 10},
+    {"kind": "outage", "at_s": 650, "length_s": 15, "commands": "held"},
+    {"kind": "data_delay", "at_s": 620, "length_s": 60, "delay_s": 25},
+]
+
+
+@pytest.mark.parametrize("cut", [625, 655])
+def test_a_run_cut_in_the_middle_of_faults_goes_on_as_if_it_had_not_been(cut: int) -> None:
+    changes = {"faults": EVERYTHING, "duration_s": 700, "blocks": {"capacity": 9}}
+    whole, first, second = (model_of(**changes) for _ in range(3))
+    go(first, cut)
+    second.restore(first.snapshot())
+    go(second, 700 - cut)
+    assert go(whole, 700).venue.digest() == second.venue.digest()
+
+
+def test_who_has_no_faults_has_the_run_of_always() -> None:
+    calm = {"kind": "engine_capped", "at_s": 0, "length_s": 1, "liquidations": 1}
+    assert go(model_of(), 300).venue.digest() == go(model_of(faults=[calm]), 300).venue.digest()
+
+
+# The oracle
+
+
+def test_a_stale_index_stands_still_and_a_wrong_one_is_off_for_its_time() -> None:
+    faults = [
+        {"kind": "oracle_stale", "at_s": 620, "length_s": 30, "market": "X"},
+        {"kind": "oracle_wrong", "at_s": 100, "length_s": 5, "size": 0.5},
+    ]
+    true, failing = model_of()._said_ticks[:, 0], model_of(faults=faults)._said_ticks[:, 0]
+    assert (failing[620:650] == true[619]).all()
+    assert (failing[100:105] == 1.5 * true[100]).all()
+    rest = np.r_[0:100, 105:620, 650:901]
+    assert (failing[rest] == true[rest]).all()
+
+
+def test_one_source_of_several_may_fail_and_a_median_does_not_mind() -> None:
+    rules = load_rules("textbook,mark.index.weights=[1,1,1]")
+    stale = {"kind": "oracle_stale", "source": 1, **FALL}
+    model = MarketModel(crash(faults=[stale]), rules=rules, seed=1, collect=False)
+    said = model._said_ticks[:, 0]
+    assert said.shape == (901, 3)
+    assert (said[600:800, 1] == said[599, 1]).all() and (said[:, 0] == said[:, 2]).all()
+    go(model, 700)
+    assert model.venue.tables.markets[0, M_INDEX_TICKS] == said[700, 0] < said[700, 1]
+    plain = crash(faults=[stale])
+    assert (said_ticks(plain, model._index_ticks, None, 1) == model._index_ticks).all(), "one price has no source 1"
+
+
+@pytest.mark.parametrize(("believed", "seen"), [(False, 16_000), (True, 12_000)])
+def test_traders_see_the_true_price_unless_they_believe_the_oracle(believed: bool, seen: int) -> None:
+    wrong = {"kind": "oracle_wrong", "at_s": 3, "length_s": 2, "size": -0.25, "believed": believed}
+    model = go(model_of(faults=[wrong]), 3)
+    assert model.look().index_ticks[0] == seen
+    assert model.venue.tables.markets[0, M_INDEX_TICKS] == 12_000
+    assert go(model, 2).look().index_ticks[0] == 16_000
+
+
+def test_an_index_that_is_too_high_has_room_above_it() -> None:
+    wrong = {"kind": "oracle_wrong", "at_s": 3, "length_s": 2, "size": 9.0}
+    assert go(model_of(faults=[wrong]), 4).venue.tables.markets[0, M_INDEX_TICKS] == 160_000
+
+
+# The door, and the feed
+
+
+def test_in_an_outage_commands_are_held_and_come_in_a_burst_or_are_lost() -> None:
+    door = {"kind": "outage", "at_s": 20, "length_s": 10}
+    runs = {}
+    for commands in ("held", "lost"):
+        model = model_of(faults=[{**door, "commands": commands}], **CALM)
+        runs[commands] = [len(go(model, 1).arrived) for _ in range(60)]
+    plain = model_of(**CALM)
+    all_of_them = [len(go(plain, 1).arrived) for _ in range(60)]
+    assert runs["held"][:19] == runs["lost"][:19] == all_of_them[:19]
+    assert sum(runs["held"][19:29]) == sum(runs["lost"][19:29]) == 0 < sum(all_of_them[19:29])
+    assert runs["held"][29] > 3 * max(all_of_them[25:40]) > 3 * runs["lost"][29]
+
+
+def test_late_data_stall_and_then_lag_behind_and_own_accounts_are_known() -> None:
+    late = {"kind": "data_delay", "at_s": 630, "length_s": 40, "delay_s": 15}
+    model = model_of(faults=[late])
+    marks, seen = [], []
+    for _ in range(680):
+        view = model.look()
+        seen.append(int(view.mark_ticks[0]))
+        assert len(view.mark_history) == 0 or view.mark_history[-1, 0] == seen[-1]
+        rows = model.directory.rows
+        assert (view.lots(rows, 0) == model.venue.tables.positions[rows, 0]).all()
+        marks.append(int(model.history.marks()[-1, 0]))
+        model.step()
+    # What is seen at the start of the n-th step is the mark of the step before, unless the feed is late.
+    age = [min(15, step - 630) if 630 <= step < 670 else 0 for step in range(1, 681)]
+    assert seen == [marks[step - behind] for step, behind in enumerate(age)]
+    assert marks[669] != marks[654]
+
+
+# What each fault does, in pairs of the same seeds
+
+
+def test_an_engine_that_stands_still_in_a_fall_leaves_bad_debt() -> None:
+    """In a world where nobody tops up, the fund has next to nothing and nobody is deleveraged."""
+    poor = {"insurance": {"initial_quote": 0, "floor_quote": 0}, "deleveraging": {"trigger": "none"}}
+    poor["socialisation"] = {"rule": "none"}
+    twin = crash(NO_TOP_UPS, rules=poor)
+    stopped = crash(NO_TOP_UPS, rules=poor, faults=[{"kind": "engine_stopped", **FALL}])
+    assert change("bad_debt", stopped, twin, seeds=4).low > 0
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "engine_slowed", "every_s": 60},
+        {"kind": "engine_capped", "liquidations": 1},
+        {"kind": "engine_capped", "notional_quote": 100},
+    ],
+    ids=str,
+)
+def test_a_slow_engine_costs_who_waits_for_it(fault: dict[str, Any]) -> None:
+    """Accounts lose more of their margin, because they are closed later in the fall."""
+    twin = crash(NO_TOP_UPS)
+    slow = crash(NO_TOP_UPS, faults=[{**fault, **FALL}])
+    assert change("waterfall.own_margin", slow, twin, seeds=4).low > 1_000
+
+
+def test_a_stale_oracle_hides_a_fall_until_it_is_too_late() -> None:
+    """Marks are the index: liquidations begin when it moves again, and the fund pays for what has been lost by then."""
+    twin = crash(NO_TOP_UPS, rules=MARK_IS_INDEX)
+    stale = crash(NO_TOP_UPS, rules=MARK_IS_INDEX, faults=[{"kind": "oracle_stale", **FALL}])
+    assert change("insurance_fund_end", stale, twin, seeds=4).high < 0
+
+
+def test_a_wrong_oracle_liquidates_accounts_that_are_sound() -> None:
+    wrong = {"kind": "oracle_wrong", "at_s": 300, "length_s": 60, "size": -0.1}
+    calm = {"rules": MARK_IS_INDEX, "duration_s": 500, "markets": [PLAIN_MARKET]}
+    assert change("liquidations", crash(**calm, faults=[wrong]), crash(**calm), seeds=4).low > 10
+
+
+@pytest.mark.parametrize("commands", ["held", "lost"])
+def test_in_an_outage_nobody_can_save_themselves(commands: str) -> None:
+    outage = {"kind": "outage", "commands": commands, **FALL}
+    twin = crash(rules=MARK_IS_INDEX)
+    assert change("liquidations", crash(rules=MARK_IS_INDEX, faults=[outage]), twin, seeds=4).low > 5
+
+
+def test_who_decides_on_old_data_is_liquidated_more() -> None:
+    """Top-ups are reckoned at marks that have long been left."""
+    late = {"kind": "data_delay", "delay_s": 60, **FALL}
+    twin = crash(rules=MARK_IS_INDEX)
+    assert change("liquidations", crash(rules=MARK_IS_INDEX, faults=[late]), twin, seeds=4).low > 3
+
+
+# What is told of it
+
+
+def test_the_report_says_what_failed_and_when(tmp_path: Path) -> None:
+    faults = [
+        {"kind": "oracle_wrong", "market": "X", "source": 2, "at_s": 640, "length_s": 30, "size": -0.25},
+        {"kind": "engine_stopped", "at_s": 600, "length_s": 120},
+        {"kind": "engine_slowed", "at_s": 601, "length_s": 1, "every_s": 60},
+        {"kind": "engine_capped", "at_s": 602, "length_s": 1, "liquidations": 2, "notional_quote": 5_000},
+        {"kind": "oracle_stale", "at_s": 700, "length_s": 5},
+        {"kind": "outage", "at_s": 710, "length_s": 5, "commands": "lost"},
+        {"kind": "data_delay", "at_s": 720, "length_s": 5, "delay_s": 90},
+    ]
+    simulate(crash(NO_TOP_UPS, "warmup_s=60", "record_every_s=10", faults=faults), "textbook", 1, out=tmp_path)
+    chapter = tell(RunFolder(tmp_path))[0]
+    assert chapter.heading == "What failed"
+    stopped, slowed, capped, wrong, stale, outage, late = chapter.paragraphs
+    assert re.fullmatch(
+        r"From 0:11 for 2 minutes the liquidation engine stood still\. Up to [1-9]\d* accounts waited for it at once\.",
+        stopped,
+    )
+    assert "acted only every 1 minute" in slowed
+    assert "no more than 2 accounts and positions worth 5,000 quote in a step" in capped
+    assert "source 2 of the index of X was 25 % too low" in wrong
+    assert "the index stood still" in stale
+    assert "what was sent was lost" in outage
+    assert "up to 1.5 minutes old" in late
+    figure, _ = price_figure(RunFolder(tmp_path), 0)
+    assert "something fails" in figure.axes[0].get_legend_handles_labels()[1]
+
+
+# What cannot be
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        (
+            {"kind": "engine_stopped", "at_s": 900, "length_s": 5},
+            "engine_stopped at 900 s comes after the end at 900 s",
+        ),
+        ({"kind": "oracle_stale", "market": "Y", **FALL}, r"faults.0.market: no market 'Y'; there are X"),
+        ({"kind": "engine_capped", **FALL}, "engine_capped needs liquidations or notional_quote"),
+        ({"kind": "oracle_wrong", **FALL}, "size"),
+        ({"kind": "melted", **FALL}, "melted"),
+        ({"kind": "outage", "at_s": 5, "length_s": 0}, "length_s"),
+    ],
+)
+def test_faults_that_cannot_be_are_refused(fault: dict[str, Any], message: str) -> None:
+    with pytest.raises(ScenarioError, match=message):
+        crash(faults=[fault])
+
+
+def test_a_source_that_the_rules_do_not_weigh_is_refused() -> None:
+    wrong = {"kind": "oracle_stale", "source": 3, **FALL}
+    rules = load_rules("textbook,mark.index.weights=[1,1,1]")
+    with pytest.raises(ScenarioError, match=r"faults.0.source: mark.index of the rules weighs 3 sources"):
+        MarketModel(crash(faults=[wrong]), rules=rules)
