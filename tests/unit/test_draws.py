@@ -53,7 +53,7 @@ def test_stream_numbers_never_change():
         "WAKE": 1, "LATENCY": 2, "SIDE": 3, "SIZE": 4, "PRICE": 5, "LEVERAGE": 6, "WEALTH": 7, "TYPE": 8,
         "CHOICE": 9, "CANCEL": 10, "STOP": 11, "TOP_UP": 12, "VALUE": 13, "HOLD": 14, "PATH": 15,
         "BRIDGE": 16, "EXTREME": 17, "JUMP": 18, "JUMP_SIZE": 19, "SOURCE": 20,
-        "FEE": 21, "BLOCK": 22,
+        "FEE": 21, "BLOCK": 22, "WALLET": 23,
         "CUSTOM": 1000,
     }  # fmt: skip
 
