@@ -8,6 +8,7 @@ made with the helpers below; whatever else happens is the venue's business.
 from __future__ import annotations
 
 import multiprocessing
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, ClassVar, NamedTuple
 
@@ -65,6 +66,7 @@ class Cohort(mesa.Agent):
     `rows` are their account rows, `keys` their label-free identities, both int64 (n,). `wakings` counts how
     often each has woken; the world raises it, and draws are keyed by it. What a trader remembers is a column
     of `columns`: an array whose first axis has length n. The number of wakings never depends on what happens.
+    `accounts` holds the rows at each venue of the cohort, one (n,) after the other; `rows` is the first of them.
     """
 
     Parameters: ClassVar[type[CohortParameters]] = CohortParameters
@@ -92,6 +94,7 @@ class Cohort(mesa.Agent):
         self.rows = np.asarray(rows, dtype=np.int64)
         self.keys = np.asarray(keys, dtype=np.int64)
         self.n = len(self.rows)
+        self.accounts: tuple[Ints, ...] = (self.rows,) * len(parameters.venues)
         self.seed = seed
         self.parameters = parameters
         self.mean_interval_s = parameters.mean_interval_s
@@ -119,6 +122,18 @@ class Cohort(mesa.Agent):
         commands = join(money, self.decide(view, stay)) if len(stay) else money
         self._wallets.remember(self, view, wakers, commands)
         return commands
+
+    def decide_at(self, views: Sequence[View], wakers: Ints) -> tuple[Commands, ...]:
+        """Return the commands for each venue of the cohort; `views` are of the same venues.
+
+        Behaviours with one account write `decide`; those with several override this (see `pair`).
+        """
+        return (self.act(views[0], wakers),)
+
+    def deposits_atoms(self, seat: int) -> Ints:
+        """Return what each trader deposits at the start at the venue in place `seat` of its venues, int64 (n,)."""
+        assert seat == 0, "a behaviour with several accounts says how money is shared between them"
+        return self.initial_deposit_atoms()
 
     def initial_deposit_atoms(self) -> Ints:
         """Return what each trader deposits at the start in atoms of the venue's money, int64 (n,), at least 1."""
@@ -195,7 +210,8 @@ class Cohort(mesa.Agent):
     @cached_property
     def units_per_quote(self) -> float:
         """How many units of account of the venue one quote unit is: 1, unless contracts are settled in a coin."""
-        return float(getattr(self.model, "units_per_quote", 1.0))
+        told = getattr(self.model, "units_per_quote_at", None)
+        return 1.0 if told is None else float(told(self.parameters.venue))
 
     @cached_property
     def roots(self) -> Words:
@@ -257,10 +273,11 @@ class Cohort(mesa.Agent):
         post_only: bool = False,
         reduce_only: bool = False,
         tag: IntegerOrColumn = 0,
+        seat: int = 0,
     ) -> Commands:
-        """Return limit orders."""
+        """Return limit orders, for the venue in place `seat` of the cohort's venues."""
         flags = ioc * FLAG_IOC + post_only * FLAG_POST_ONLY + reduce_only * FLAG_REDUCE_ONLY
-        return self._orders(wakers, Kind.LIMIT, market, side, lots, flags, price_ticks=price_ticks, tag=tag)
+        return self._orders(wakers, Kind.LIMIT, market, side, lots, flags, price_ticks=price_ticks, tag=tag, seat=seat)
 
     def market(
         self,
@@ -306,6 +323,15 @@ class Cohort(mesa.Agent):
         """Return deposits into the cross unit."""
         return batch(len(wakers), account=self.rows[wakers], kind=Kind.DEPOSIT, amount=amount_atoms)
 
+    def withdraw(self, wakers: Ints, amount_atoms: Ints, *, seat: int = 0) -> Commands:
+        """Return withdrawals from the cross unit at a venue; those of nothing are left out.
+
+        What a trader with accounts at two venues takes out of one arrives at the other (see `pair`).
+        """
+        rows = self.accounts[seat][wakers]
+        commands = batch(len(wakers), account=rows, kind=Kind.WITHDRAW, amount=amount_atoms)
+        return commands[amount_atoms > 0]
+
     def use_cross(self, wakers: Ints, market: Ints, at: Standing) -> Commands:
         """Return the choice of cross margin for those whose market is isolated and who have nothing in it
         yet.
@@ -331,10 +357,11 @@ class Cohort(mesa.Agent):
         price_ticks: NumberOrColumn = 0,
         trigger_ticks: NumberOrColumn = 0,
         tag: IntegerOrColumn = 0,
+        seat: int = 0,
     ) -> Commands:
         commands = batch(
             len(wakers),
-            account=self.rows[wakers],
+            account=self.accounts[seat][wakers],
             kind=kind,
             market=market,
             side=side,

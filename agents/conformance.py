@@ -50,6 +50,7 @@ from .view import Bools, Ints, View
 AMOUNT_MAX = 2**53
 # Tables that a cohort could be tempted to write.
 READ_ONLY = ("venue", "markets", "tiers", "units", "accounts", "positions", "orders", "levels")
+Scene = tuple[View, ...]
 SOLO_WAKERS = 5
 INDEX_TICKS = 8_000
 MULTIPLIER_ATOMS = 500
@@ -59,13 +60,13 @@ class NotConforming(AssertionError):
     """What a cohort does that the world cannot rely on."""
 
 
-def check_cohort(cohort: Cohort, views: Sequence[View] | None = None) -> None:
+def check_cohort(cohort: Cohort, views: Sequence[View | Scene] | None = None) -> None:
     """Raise NotConforming, with the reason, unless `cohort` behaves as the world needs it to.
 
     For every view: the commands are int64 of the right shape, belong to wakers and could be taken by a venue;
     the same state gives the same commands; all state is in `columns`; a trader's commands depend neither on
     who else is awake nor on their order; neither the view nor the arguments are changed. `cohort` has not
-    traded yet; its state is the same afterwards. Without `views` those of `sample_views` are used.
+    traded yet; its state is the same afterwards. Without `views` those of `sample_scenes` are used.
     """
     deposits = cohort.initial_deposit_atoms()
     if deposits.shape != (cohort.n,) or deposits.dtype != np.int64:
@@ -73,10 +74,25 @@ def check_cohort(cohort: Cohort, views: Sequence[View] | None = None) -> None:
     if cohort.n and not 1 <= deposits.min() <= deposits.max() <= AMOUNT_MAX:
         _fail(cohort, f"deposits must be from 1 to 2^53 atoms (got {deposits.min()} to {deposits.max()})")
     start = cohort.snapshot()
-    for view in sample_views(cohort) if views is None else views:
+    given = [_scene(view) for view in views] if views is not None else sample_scenes(cohort)
+    for scene in given:
         cohort.restore(start)
-        _check_on(cohort, view, start)
+        _check_on(cohort, scene, start)
     cohort.restore(start)
+
+
+def _scene(view: View | Scene) -> Scene:
+    """Return the views of all venues of a cohort: one, or those given together."""
+    return (view,) if isinstance(view, View) else view
+
+
+def sample_scenes(cohort: Cohort) -> list[Scene]:
+    """Return made-up views of every venue of `cohort`: those of `sample_views`, the second venue one of them behind.
+
+    So a pair meets empty books, books a fall apart either way, and venues of different markets.
+    """
+    views = sample_views(cohort)
+    return [tuple(views[number - seat] for seat in range(len(cohort.accounts))) for number in range(len(views))]
 
 
 def sample_views(cohort: Cohort) -> list[View]:
@@ -130,52 +146,69 @@ def _give_positions(cohort: Cohort, positions: Ints, markets: int) -> None:
         positions[cohort.rows * markets + market, P_COST_ATOMS] = lots * lot_atoms
 
 
-def _check_on(cohort: Cohort, view: View, start: Columns) -> None:
+def _check_on(cohort: Cohort, scene: Scene, start: Columns) -> None:
     wakers = np.arange(cohort.n)
     wakings = cohort.wakings.copy()
-    tables = {name: getattr(view.tables, name).copy() for name in READ_ONLY}
-    together = _decide(cohort, view, wakers)
+    tables = [{name: getattr(view.tables, name).copy() for name in READ_ONLY} for view in scene]
+    together = _decide(cohort, scene, wakers)
     if not np.array_equal(wakers, np.arange(cohort.n)):
         _fail(cohort, "decide() changed its argument wakers")
     if not np.array_equal(cohort.wakings, wakings):
         _fail(cohort, "decide() changed wakings; the world does that")
-    if not all(np.array_equal(table, getattr(view.tables, name)) for name, table in tables.items()):
-        _fail(cohort, "decide() changed the tables of the venue behind the view")
-    _check_fields(cohort, view, together)
+    for view, before in zip(scene, tables, strict=True):
+        if not all(np.array_equal(table, getattr(view.tables, name)) for name, table in before.items()):
+            _fail(cohort, "decide() changed the tables of the venue behind the view")
+    for view, commands in zip(scene, together, strict=True):
+        _check_fields(cohort, view, commands)
 
     after = cohort.snapshot()
-    later = _decide(cohort, view, wakers)
+    later = _decide(cohort, scene, wakers)
     cohort.restore(after)
-    if not np.array_equal(later, _decide(cohort, view, wakers)):
+    if not _equal(later, _decide(cohort, scene, wakers)):
         _fail(
             cohort,
             "restore() does not bring back all state: keep it in columns, and draw with self.uniform(...)",
         )
     cohort.restore(start)
-    if not np.array_equal(together, _decide(cohort, view, wakers)):
+    if not _equal(together, _decide(cohort, scene, wakers)):
         _fail(cohort, "the same state gave other commands: draw with self.uniform(...) and the like")
     cohort.restore(start)
-    backwards = _decide(cohort, view, wakers[::-1].copy())
+    backwards = _decide(cohort, scene, wakers[::-1].copy())
     for waker in wakers[:SOLO_WAKERS]:
         cohort.restore(start)
-        alone = _decide(cohort, view, np.array([waker]))
+        alone = _decide(cohort, scene, np.array([waker]))
         for others, said in (("who else is awake", together), ("the order of wakers", backwards)):
-            if not np.array_equal(alone, said[said[:, C_ACCOUNT] == cohort.rows[waker]]):
+            if not _equal(alone, _of_trader(cohort, waker, said)):
                 _fail(cohort, f"the commands of trader {waker} depend on {others}")
     cohort.restore(start)
-    if len(_decide(cohort, view, wakers[:0])):
+    if any(len(commands) for commands in _decide(cohort, scene, wakers[:0])):
         _fail(cohort, "decide() returned commands though nobody is awake")
 
 
-def _decide(cohort: Cohort, view: View, wakers: Ints) -> Commands:
-    commands = cohort.act(view, wakers)
-    if not isinstance(commands, np.ndarray) or commands.dtype != np.int64:
-        _fail(cohort, f"decide() must return an int64 array (got {_what(commands)})")
-    if commands.ndim != 2 or commands.shape[1] != COMMAND_COLUMNS:
-        _fail(cohort, f"decide() must return commands of shape (n, {COMMAND_COLUMNS}) (got {_what(commands)})")
-    if not np.isin(commands[:, C_ACCOUNT], cohort.rows[wakers]).all():
-        _fail(cohort, "decide() returned commands of accounts that are not awake")
-    return commands
+def _decide(cohort: Cohort, scene: Scene, wakers: Ints) -> tuple[Commands, ...]:
+    said = cohort.decide_at(scene, wakers)
+    if len(said) != len(cohort.accounts):
+        _fail(cohort, f"decide_at() must return commands for each of {len(cohort.accounts)} venues (got {len(said)})")
+    for commands, rows in zip(said, cohort.accounts, strict=True):
+        if not isinstance(commands, np.ndarray) or commands.dtype != np.int64:
+            _fail(cohort, f"decide() must return an int64 array (got {_what(commands)})")
+        if commands.ndim != 2 or commands.shape[1] != COMMAND_COLUMNS:
+            _fail(cohort, f"decide() must return commands of shape (n, {COMMAND_COLUMNS}) (got {_what(commands)})")
+        if not np.isin(commands[:, C_ACCOUNT], rows[wakers]).all():
+            _fail(cohort, "decide() returned commands of accounts that are not awake")
+    return said
+
+
+def _equal(one: Sequence[Commands], other: Sequence[Commands]) -> bool:
+    """Say whether the commands for every venue are the same."""
+    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def _of_trader(cohort: Cohort, waker: int, said: Sequence[Commands]) -> list[Commands]:
+    """Return what one trader said at each venue."""
+    return [
+        commands[commands[:, C_ACCOUNT] == rows[waker]] for commands, rows in zip(said, cohort.accounts, strict=True)
+    ]
 
 
 def _check_fields(cohort: Cohort, view: View, commands: Commands) -> None:

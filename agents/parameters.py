@@ -18,6 +18,9 @@ Record = Any
 # The largest deposit a venue takes is 2^53 atoms (R-O9), a little more than 9 billion quote units.
 WEALTH_QUOTE_MAX = 9_000_000_000.0
 
+MAIN = "main"
+"""Name of the venue that every scenario has; the rule set of a run is its rule set."""
+
 
 class CohortParameters(BaseModel):
     """Numbers that describe a cohort; frozen, unknown keys refused. A share is a number from 0 to 1."""
@@ -44,6 +47,13 @@ class CohortParameters(BaseModel):
     """Lognormal: standard deviation of the logarithm. Pareto: exponent, smaller is more unequal. Measured: not used."""
     wealth_ratio_max: float = Field(default=100.0, ge=1.0, le=1e9)
     """Nobody deposits more than this multiple of the median."""
+    venue: str = MAIN
+    """Venue at which the cohort trades, by its name in the scenario."""
+
+    @property
+    def venues(self) -> tuple[str, ...]:
+        """Names of the venues at which each trader has an account, in the order of `Cohort.accounts`."""
+        return (self.venue,)
 
     wallet: WalletParameters | None = None
     """Money that comes and goes, and the run when trust in the venue is gone; none: what is brought stays."""

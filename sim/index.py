@@ -2,57 +2,110 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
+from delever.agents.parameters import MAIN
 from delever.engine.rules.index import Index
 
 from .faults import OracleFault
+from .paths import IndexPath
+from .places import AnyMarket
 from .price_files import PriceFileError
 from .scenario import Scenario, ScenarioError
 from .sources import source_ticks
 
+VENUE_MARKETS = 2**20  # markets of the venue in place n have the numbers n x this and up: its luck is its own
 
-def index_ticks(scenario: Scenario, market: int, seed: int) -> NDArray[np.int64]:
-    """Return the index of one market in ticks at every step of the run, (steps + 1,).
+
+def index_ticks(scenario: Scenario, market: int, seed: int, venue: str = MAIN) -> NDArray[np.int64]:
+    """Return the index of one market of a venue in ticks at every step of the run, (steps + 1,).
 
     Raises PriceFileError if a price file does not serve, ScenarioError if the path does not fit the scenario.
     """
-    spec = scenario.markets[market]
+    spec = scenario.markets_of(venue)[market]
+    path, number = _path(scenario, venue, market)
     warmup = scenario.warmup_steps
     try:
-        ticks = spec.path.ticks(seed, market, scenario.steps - warmup, scenario.dt_s, float(spec.tick_size))
+        ticks = path.ticks(seed, number, scenario.steps - warmup, scenario.dt_s, float(spec.tick_size))
     except PriceFileError:
         raise
     except ValueError as error:
-        raise ScenarioError(f"markets.{spec.symbol}.path: {error}") from None
+        raise ScenarioError(f"{scenario.told(venue)}markets.{spec.symbol}.path: {error}") from None
     return np.concatenate([np.full(warmup, ticks[0]), ticks])
 
 
-def said_ticks(scenario: Scenario, paths: NDArray[np.int64], rule: Index | None, seed: int) -> NDArray[np.int64]:
-    """Return what each source of the index says at every step, (steps + 1, M, sources); 0 is nothing.
+def market_number(scenario: Scenario, venue: str, market: int) -> int:
+    """Return the number that the draws for a market of a venue are keyed by."""
+    return VENUE_MARKETS * scenario.venue_names.index(venue) + market
+
+
+def said_ticks(
+    scenario: Scenario, paths: NDArray[np.int64], rule: Index | None, seed: int, venue: str = MAIN
+) -> NDArray[np.int64]:
+    """Return what each source of a venue's index says at every step, (steps + 1, M, sources); 0 is nothing.
 
     `paths` are the index prices of all markets, (steps + 1, M); they are what is returned if the rules make the index
-    of one price or the scenario describes no source. Raises ScenarioError if it describes more than the rules weigh.
+    of one price or the scenario describes no source. A source that is another venue is nothing here: what it says is
+    only known as the run goes on. Raises ScenarioError if there are more sources than the rules weigh.
     """
-    one_fails = any(isinstance(fault, OracleFault) and fault.source is not None for fault in scenario.faults)
-    if rule is None or not (one_fails or any(market.sources for market in scenario.markets)):
+    markets = scenario.markets_of(venue)
+    for spec in markets:
+        _check_sources(scenario, spec, rule, venue)
+    faults = [fault for fault in scenario.faults_of(venue) if isinstance(fault, OracleFault)]
+    one_fails = any(fault.source is not None for fault in faults)
+    if rule is None or not (one_fails or any(market.sources for market in markets)):
         return paths
-    sources = len(rule.weights)
-    for number, fault in enumerate(scenario.faults):
-        if isinstance(fault, OracleFault) and fault.source is not None and fault.source >= sources:
+    _check_faults(faults, markets, len(rule.weights))
+    columns = []
+    for market, spec in enumerate(markets):
+        number = market_number(scenario, venue, market)
+        said = source_ticks(
+            spec.sources, paths[:, market], len(rule.weights), seed, number, scenario.dt_s, scenario.warmup_steps
+        )
+        said[:, [place for place, source in enumerate(spec.sources) if source.venue is not None]] = 0
+        columns.append(said)
+    return np.stack(columns, axis=1)
+
+
+def _path(scenario: Scenario, venue: str, market: int) -> tuple[IndexPath, int]:
+    """Return the path of a market and the number its draws are keyed by: those of the main market if it follows it."""
+    spec = scenario.markets_of(venue)[market]
+    if spec.path is not None:
+        return spec.path, market_number(scenario, venue, market)
+    followed = [main.symbol for main in scenario.markets].index(spec.symbol)
+    return scenario.markets[followed].path, followed
+
+
+def _check_sources(scenario: Scenario, spec: AnyMarket, rule: Index | None, venue: str) -> None:
+    place = f"{scenario.told(venue)}markets.{spec.symbol}"
+    if rule is None:
+        for source in spec.sources:
+            if source.venue is not None:
+                raise ScenarioError(
+                    f"{place}: the venue {source.venue!r} is a source of the index, but the rules make the index of "
+                    "one price: give them mark.index, e.g. mark.index.weights = [1]"
+                )
+    elif len(spec.sources) > len(rule.weights):
+        raise ScenarioError(
+            f"{place}: {len(spec.sources)} sources are described, but mark.index of the rules weighs "
+            f"{len(rule.weights)}: leave some out, or give mark.index.weights as many numbers"
+        )
+
+
+def _check_faults(faults: Sequence[OracleFault], markets: Sequence[AnyMarket], sources: int) -> None:
+    """Refuse faults of sources that the rules do not weigh, or that only the run will tell of."""
+    for fault in faults:
+        if fault.source is not None and fault.source >= sources:
             raise ScenarioError(
-                f"faults.{number}.source: mark.index of the rules weighs {sources} sources, numbered from 0 "
+                f"faults: source: mark.index of the rules weighs {sources} sources, numbered from 0 "
                 f"(got {fault.source})"
             )
-    columns = []
-    for market, spec in enumerate(scenario.markets):
-        if len(spec.sources) > sources:
-            raise ScenarioError(
-                f"markets.{spec.symbol}: {len(spec.sources)} sources are described, but mark.index of the rules weighs "
-                f"{sources}: leave some out, or give mark.index.weights as many numbers"
-            )
-        columns.append(
-            source_ticks(spec.sources, paths[:, market], sources, seed, market, scenario.dt_s, scenario.warmup_steps)
-        )
-    return np.stack(columns, axis=1)
+        for spec in markets:
+            if fault.market in (None, spec.symbol) and any(source.venue is not None for source in spec.sources):
+                raise ScenarioError(
+                    f"faults: the index of {spec.symbol} is made of another venue's book: give the fault "
+                    f"to that source, markets.{spec.symbol}.sources.0.faults"
+                )

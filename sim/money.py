@@ -14,7 +14,8 @@ from typing import NamedTuple
 from delever.engine.rules.base import ATOMS_PER_QUOTE
 from delever.engine.rules.contract import Contract
 
-from .scenario import MarketSpec, ScenarioError
+from .places import AnyMarket
+from .scenario import ScenarioError
 
 ONE_COIN = Fraction(3, 2)  # first prices further apart than by this are those of different coins
 
@@ -35,7 +36,7 @@ class Money(NamedTuple):
         return float(self.atoms_per_unit / (self.quote_per_unit * ATOMS_PER_QUOTE))
 
 
-def money_of(contract: Contract, markets: Sequence[MarketSpec], first_ticks: Sequence[int]) -> Money:
+def money_of(contract: Contract, markets: Sequence[AnyMarket], first_ticks: Sequence[int]) -> Money:
     """Return the money of a venue with this contract; raises ScenarioError if its markets are on different coins."""
     if contract.quanto is not None:
         return Money(contract.currency, contract.atoms_per_coin, Fraction(contract.quanto.coin_quote))
@@ -51,7 +52,7 @@ def money_of(contract: Contract, markets: Sequence[MarketSpec], first_ticks: Seq
     return Money(contract.currency, contract.atoms_per_coin, prices[0])
 
 
-def multiplier_atoms(contract: Contract, spec: MarketSpec) -> int:
+def multiplier_atoms(contract: Contract, spec: AnyMarket) -> int:
     """Return what `engine.state.Market` calls so: the value of a lot per tick, of an inverse one at one tick (R-U5).
 
     A lot is that of the scenario if the contract is linear, else one contract. Raises ScenarioError if it is no whole
@@ -73,6 +74,6 @@ def multiplier_atoms(contract: Contract, spec: MarketSpec) -> int:
     return int(atoms)
 
 
-def lot_size(contract: Contract, spec: MarketSpec) -> Decimal:
+def lot_size(contract: Contract, spec: AnyMarket) -> Decimal:
     """Return the size of a lot in contracts: units of the underlying if they are linear, else a lot is one of them."""
     return spec.lot_size if contract.payoff == "linear" else Decimal(1)

@@ -19,13 +19,14 @@ from .scenario import ScenarioError
 Integers = NDArray[np.int64]
 
 
-def deposits(cohort: Cohort, shares: Mapping[str, float], venue: Venue) -> Integers:
-    """Return the deposits of a cohort, int64 (k, COMMAND_COLUMNS), those of one trader in the order of the assets.
+def deposits(cohort: Cohort, seat: int, shares: Mapping[str, float], venue: Venue) -> Integers:
+    """Return the deposits of a cohort at one of its venues, (k, COMMAND_COLUMNS), a trader's in order of the assets.
 
-    `shares` is the part of each deposit brought in each asset, at its price now. What the venue does not take is money.
+    `seat` is the place of the venue among those of the cohort, `shares` the part of each deposit brought in each asset,
+    at its price now. What the venue does not take is money.
     Raises ScenarioError if there would be more of an asset than the venue takes.
     """
-    whole = cohort.initial_deposit_atoms()
+    whole, rows = cohort.deposits_atoms(seat), cohort.accounts[seat]
     money, parts = whole.copy(), []
     for symbol, place in places_of(venue).items():
         value = (whole * shares.get(symbol, 0.0)).astype(np.int64)
@@ -33,10 +34,10 @@ def deposits(cohort: Cohort, shares: Mapping[str, float], venue: Venue) -> Integ
         amount = np.array([atoms * PPM // price for atoms in value.tolist()], dtype=np.int64)  # beyond 64 bits between
         if int(amount.sum()) > int(venue.tables.assets[place, ASSET_ATOMS_MAX]):
             raise ScenarioError(f"collateral.{symbol}: all traders together bring more of it than a venue can count")
-        parts.append(batch(cohort.n, account=cohort.rows, kind=Kind.DEPOSIT_ASSET, market=place, amount=amount))
+        parts.append(batch(cohort.n, account=rows, kind=Kind.DEPOSIT_ASSET, market=place, amount=amount))
         money -= np.where(amount > 0, value, 0)
     assert (money >= 0).all()
-    parts.append(batch(cohort.n, account=cohort.rows, kind=Kind.DEPOSIT, amount=money))
+    parts.append(batch(cohort.n, account=rows, kind=Kind.DEPOSIT, amount=money))
     commands = np.concatenate(parts)
     return commands[commands[:, C_AMOUNT] > 0]
 

@@ -16,20 +16,18 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
 
-from delever.engine.rules.io import rules_hash
+from delever.engine.rules.base import ATOMS_PER_QUOTE
 from delever.engine.rules.ruleset import RuleSet
 from delever.engine.venue import no_lap
 
 from .model import Extra, MarketModel
-from .money import lot_size
-from .output import OutputError, OutputFolder
+from .output import OutputError
 from .profile import Profile
-from .recorder import JOURNAL_TABLES, TABLES, Owners, Recorder
+from .record import Record, open_records
 from .scenario import Scenario
 
 FORMAT = 1
 PACKAGES = ("numpy", "numba", "mesa", "pyarrow")
-MANIFEST, SUMMARY = "manifest.json", "summary.json"
 
 Progress = Callable[[int, int], None]
 
@@ -66,58 +64,50 @@ def simulate(
         scenario, rules=rules, seed=seed, cohorts=cohorts or (), journal=journal and out is not None, check=check,
         collect=False, lap=no_lap if profile is None else profile.lap,
     )  # fmt: skip
-    stale = [f"{name}.parquet" for name in [*TABLES, *JOURNAL_TABLES]] + [MANIFEST, SUMMARY]
-    folder = None if out is None else OutputFolder(Path(out), stale)
     try:
-        return _run(model, folder, journal, progress, began, profile)
+        records = open_records(model, None if out is None else Path(out), journal)
+        try:
+            return _run(model, records, progress, began, profile)
+        finally:
+            for record in records:
+                record.close()
     finally:
-        if folder is not None:
-            folder.close()
         model.close()
 
 
 def _run(
-    model: MarketModel, folder: OutputFolder | None, journal: bool, progress: Progress | None, began: float,
-    profile: Profile | None,
-) -> RunResult:  # fmt: skip
+    model: MarketModel, records: Sequence[Record], progress: Progress | None, began: float, profile: Profile | None
+) -> RunResult:
     """Step the model to its end, or to what stops it (Ctrl-C, a full disk); store what there is in every case."""
-    recorder = Recorder(
-        model.venue,
-        _owners(model),
-        dt_s=model.scenario.dt_s,
-        record_every_steps=model.scenario.record_every_steps,
-        folder=folder,
-        journal=journal,
-    )
-    manifest: dict[str, Any] = {}
-    if folder is not None:
-        manifest = _manifest(model, list(recorder.writers))
-        folder.write_json(MANIFEST, manifest)
-    model.listen(recorder.take)
+    common = _manifest(model)
+    for record in records:
+        record.begin(common)
     failure: BaseException | None = None
     try:
-        recorder.after_step(model.report, model.arrived)
+        for record in records:
+            record.after_step()
         with _interrupts() as interrupted:
-            _step_through(model, recorder, progress, interrupted, profile)
+            _step_through(model, records, progress, interrupted, profile)
     except BaseException as error:  # noqa: BLE001 - whatever stopped the run, what is recorded is stored first
         failure = error
-    summary = _close(model, recorder, folder, manifest, began, failure)
-    return RunResult(summary, None if folder is None else folder.path)
+    summary = _close(model, records, began, failure)
+    return RunResult(summary, records[0].path)
 
 
 def _step_through(
-    model: MarketModel, recorder: Recorder, progress: Progress | None, interrupted: Callable[[], bool],
+    model: MarketModel, records: Sequence[Record], progress: Progress | None, interrupted: Callable[[], bool],
     profile: Profile | None,
 ) -> None:  # fmt: skip
     steps = model.scenario.steps
     every = max(1, steps // 100)
     if profile is not None:
-        profile.start(recorder.event_bytes)
+        profile.start(_event_bytes(records))
     while model.running:
         model.step()
-        recorder.after_step(model.report, model.arrived)
+        for record in records:
+            record.after_step()
         if profile is not None:
-            profile.end_step(model.report, recorder.event_bytes)
+            profile.end_step(model.report, _event_bytes(records))
         done = model.venue.step - 1
         if progress is not None and (done % every == 0 or done == steps):
             progress(done, steps)
@@ -125,41 +115,41 @@ def _step_through(
             raise KeyboardInterrupt
 
 
+def _event_bytes(records: Sequence[Record]) -> int:
+    return sum(record.recorder.event_bytes for record in records)
+
+
 def _close(
-    model: MarketModel,
-    recorder: Recorder,
-    folder: OutputFolder | None,
-    manifest: dict[str, Any],
-    began: float,
-    failure: BaseException | None,
+    model: MarketModel, records: Sequence[Record], began: float, failure: BaseException | None
 ) -> dict[str, Any]:
-    """Close the record, write summary and manifest, and raise `failure` again if there was one."""
+    """Close the records, write summaries and manifests, and raise `failure` again if there was one.
+
+    The summary is that of the main venue; a run of several venues has the others' below `venues`, and its
+    `conservation_error` is the largest of all venues and of the money under way between them.
+    """
     wall = time.perf_counter() - began
-    try:
-        recorder.finish()
-    except OutputError as error:
-        failure = failure or error
-    summary = {
-        "scenario": model.scenario.name,
-        "rules": model.rules.name,
-        "seed": model.master_seed,
-        "currency": model.money.currency,
-        "quote_per_unit": float(model.money.quote_per_unit),
-        **recorder.summary(),
-        "commands_per_s": round(recorder.counts["commands"] / wall, 1),
-        "wall_s": round(wall, 3),
-    }
-    if folder is not None:
-        try:
-            folder.write_json(SUMMARY, summary)
-            folder.write_json(MANIFEST, {**manifest, "finished": failure is None})
-        except OutputError as error:
-            failure = failure or error
-    if isinstance(failure, OutputError) and folder is not None:
+    for record in records:
+        trouble = record.finish()
+        failure = failure or trouble
+    told = {"scenario": model.scenario.name, "seed": model.master_seed}
+    summaries = [record.summary(told, wall) for record in records]
+    summary = summaries[0]
+    if len(records) > 1:
+        errors = [each["conservation_error"] for each in summaries] + [model.transfers.lost_atoms]
+        summary["conservation_error"] = max(errors, key=abs)
+        summary["transferred"] = {
+            "sent": model.transfers.sent_atoms / ATOMS_PER_QUOTE,
+            "under_way": model.transfers.under_way_atoms / ATOMS_PER_QUOTE,
+        }
+        summary["venues"] = {record.site.name: each for record, each in zip(records[1:], summaries[1:], strict=True)}
+    for record, each in zip(records, summaries, strict=True):
+        trouble = record.write(each, finished=failure is None)
+        failure = failure or trouble
+    if isinstance(failure, OutputError) and records[0].path is not None:
         done, steps = model.venue.step - 1, model.scenario.steps
         raise OutputError(
             f"{failure}; the run was stopped at step {done} of {steps}. What was recorded until then is kept in "
-            f"{folder.path}, as far as there was room"
+            f"{records[0].path}, as far as there was room"
         ) from None
     if failure is not None:
         raise failure
@@ -191,16 +181,8 @@ def _interrupts() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def _owners(model: MarketModel) -> Owners:
-    directory = model.directory
-    names = [place.member.name for place in directory.places]
-    return Owners(names, directory.place_of_row(), directory.backstops())
-
-
-def _manifest(model: MarketModel, tables: Sequence[str]) -> dict[str, Any]:
-    """Return what the manifest of a run says while the run goes on."""
-    scenario = model.scenario
-    specs = zip(scenario.markets, model.venue.markets, strict=True)
+def _manifest(model: MarketModel) -> dict[str, Any]:
+    """Return what the manifests of all venues of a run have in common while the run goes on."""
     return {
         "format": FORMAT,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -208,31 +190,8 @@ def _manifest(model: MarketModel, tables: Sequence[str]) -> dict[str, Any]:
         "python": platform.python_version(),
         **{package: _version(package) for package in PACKAGES},
         **_sources()._asdict(),
-        "scenario": scenario.model_dump(mode="json"),
-        "rules": model.rules.model_dump(mode="json"),
-        "rules_hash": rules_hash(model.rules),
+        "scenario": model.scenario.model_dump(mode="json"),
         "seed": model.master_seed,
-        "markets": [
-            {
-                "symbol": spec.symbol,
-                "tick_size": f"{spec.tick_size:f}",
-                "lot_size": f"{lot_size(model.rules.contract, spec):f}",
-                "multiplier_atoms": market.multiplier_atoms,
-                "price_max_ticks": market.price_max_ticks,
-            }
-            for spec, market in specs
-        ],
-        "money": {
-            "currency": model.money.currency,
-            "atoms_per_unit": model.money.atoms_per_unit,
-            "quote_per_unit": float(model.money.quote_per_unit),
-        },
-        "cohorts": [
-            {"name": member.name, "kind": member.kind, "first_row": first, "count": last - first}
-            for member, first, last in model.directory.places
-        ],
-        "files": [*(f"{name}.parquet" for name in tables), SUMMARY],
-        "finished": False,
     }
 
 

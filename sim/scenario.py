@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
-from delever.engine.rules.base import ATOMS_PER_QUOTE
+from delever.agents.parameters import MAIN
 from delever.engine.rules.io import RuleError, replace, set_value
 from delever.engine.rules.messages import at_line, did_you_mean, explain
 from delever.engine.rules.presets import TEXTBOOK
@@ -22,69 +22,20 @@ from delever.engine.rules.ruleset import RuleSet
 
 from .blocks import BLOCKS_PER_STEP_MAX, Blocks
 from .faults import FAULTS_MAX, Fault, OracleFault
-from .paths import FileIndex, IndexPath, read_prices
+from .paths import FileIndex, read_prices
+from .places import VENUES_MAX, AnyMarket, Latency, MarketSpec, Part, VenueSpec, flat
 from .populations import Population, traders_of
-from .sources import SOURCES_MAX, Source
 
 BUILT_IN = "delever.experiments.scenarios"
 ACCOUNTS_MAX = 10_000_000
 RULES_PREFIX = "rules."
-
-Amount = Annotated[Decimal, Field(gt=0, le=10**12)]
 
 
 class ScenarioError(ValueError):
     """A scenario that cannot be: a line per mistake, with the place, what was wrong, what would be right."""
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False, validate_default=True
-    )
-
-
-class Latency(_Part):
-    """How long commands travel, of all traders whose cohort says nothing else (`latency_ms`, `jitter_ms`)."""
-
-    base_ms: float = Field(default=50.0, ge=0.0, le=3_600_000.0)
-    """Shortest time from the decision to the venue, in milliseconds."""
-    jitter_ms: float = Field(default=100.0, ge=0.0, le=3_600_000.0)
-    """Up to so much comes on top, equally likely, drawn anew for every waking."""
-
-
-class MarketSpec(_Part):
-    """One market: what is traded, in which units, and the index price that the outside world gives it."""
-
-    symbol: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$", max_length=40)]
-    """Symbol; a rule set may have margin tiers of its own for it."""
-    tick_size: Amount
-    """Smallest price step in quote units, e.g. "0.5"."""
-    lot_size: Amount
-    """Smallest size in units of the underlying, e.g. "0.001"."""
-    price_max: Amount | None = None
-    """Prices stay below this; none takes twice the highest index price of the run."""
-    path: IndexPath
-    """Index price, with the shocks laid over it."""
-    sources: Annotated[tuple[Source, ...], Field(max_length=SOURCES_MAX)] = ()
-    """What the sources say where the rules make the index of several (`mark.index`); others say the path itself."""
-
-    @property
-    def multiplier_atoms(self) -> int:
-        """Value of one lot at a price of one tick, in atoms (R-U2)."""
-        return int(self.tick_size * self.lot_size * ATOMS_PER_QUOTE)
-
-    @model_validator(mode="after")
-    def _whole_atoms(self) -> MarketSpec:
-        atoms = self.tick_size * self.lot_size * ATOMS_PER_QUOTE
-        if atoms < 1 or atoms != int(atoms):
-            raise ValueError(
-                f"tick_size x lot_size must be a whole number of millionths of a quote unit, at least one "
-                f"(got {self.tick_size} x {self.lot_size} = {atoms.normalize():f} millionths)"
-            )
-        return self
-
-
-class Scenario(_Part):
+class Scenario(Part):
     """Traders, markets and time; everything but the venue's rules and the seed."""
 
     name: Annotated[str, Field(pattern=r"^[\w.-]+$", max_length=80)]
@@ -110,9 +61,11 @@ class Scenario(_Part):
     blocks: Blocks | None = None
     """Blocks in which they reach the venue then; none: each by itself, as soon as it arrives."""
     faults: Annotated[tuple[Fault, ...], Field(max_length=FAULTS_MAX)] = ()
-    """What fails, when and for how long."""
+    """What fails at the main venue, when and for how long."""
     markets: tuple[MarketSpec, ...]
-    """Markets, in order."""
+    """Markets of the main venue, in order."""
+    venues: Annotated[tuple[VenueSpec, ...], Field(max_length=VENUES_MAX)] = ()
+    """Venues beside the main one, in order; the rule set of a run and `rules` are the main one's."""
     cohorts: tuple[Population, ...]
     """Cohorts, in order."""
     collateral: dict[str, Annotated[float, Field(ge=0.0, le=1.0)]] = {}
@@ -140,11 +93,37 @@ class Scenario(_Part):
         """Number of trader accounts over all cohorts."""
         return sum(traders_of(cohort, self.traders) for cohort in self.cohorts)
 
+    @property
+    def venue_names(self) -> tuple[str, ...]:
+        """Names of all venues, the main one first."""
+        return (MAIN, *(venue.name for venue in self.venues))
+
+    def markets_of(self, venue: str) -> tuple[AnyMarket, ...]:
+        """Return the markets of a venue by its name."""
+        return self.markets if venue == MAIN else next(spec.markets for spec in self.venues if spec.name == venue)
+
+    def latency_of(self, venue: str) -> Latency:
+        """Return how long commands to a venue travel."""
+        own = {spec.name: spec.latency for spec in self.venues}.get(venue)
+        return self.latency if own is None else own
+
+    def faults_of(self, venue: str) -> tuple[Fault, ...]:
+        """Return what fails at a venue."""
+        return self.faults if venue == MAIN else ()
+
+    def blocks_of(self, venue: str) -> Blocks | None:
+        """Return the blocks in which commands reach a venue, None without."""
+        return self.blocks if venue == MAIN else next(spec.blocks for spec in self.venues if spec.name == venue)
+
+    def told(self, venue: str) -> str:
+        """Return what stands before the keys of a venue in messages: nothing for the main one."""
+        return "" if venue == MAIN else f"venues.{venue}."
+
     @field_validator("rules")
     @classmethod
     def _rules_exist(cls, value: dict[str, Any]) -> dict[str, Any]:
         try:
-            replace(TEXTBOOK, _flat(value))
+            replace(TEXTBOOK, flat(value))
         except RuleError as error:
             raise ValueError(str(error).replace(f"{TEXTBOOK.name}: ", "")) from None
         return value
@@ -156,12 +135,18 @@ class Scenario(_Part):
         for what, names in (
             ("symbols of markets", [market.symbol for market in self.markets]),
             ("names of cohorts", [cohort.name for cohort in self.cohorts]),
+            ("names of venues", list(self.venue_names)),
+            *(
+                (f"symbols of markets of {spec.name}", [market.symbol for market in spec.markets])
+                for spec in self.venues
+            ),
         ):
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
                 raise ValueError(f"{what} must differ ({twice[0]!r} stands twice)")
         if not self.markets:
             raise ValueError("at least one market is needed")
+        self._check_venues()
         if not 1 <= self.accounts <= ACCOUNTS_MAX:
             raise ValueError(
                 f"the cohorts have {self.accounts} traders in all; between 1 and {ACCOUNTS_MAX} are possible: "
@@ -175,12 +160,38 @@ class Scenario(_Part):
                 )
             if isinstance(fault, OracleFault) and fault.market not in (None, *symbols):
                 raise ValueError(f"faults.{number}.market: no market {fault.market!r}; there are {', '.join(symbols)}")
-        if self.blocks is not None and self.blocks.block_ms * BLOCKS_PER_STEP_MAX < self.dt_s * 1_000:
-            raise ValueError(
-                f"blocks.block_ms: a step of {self.dt_s} s has at most {BLOCKS_PER_STEP_MAX} blocks: choose at least "
-                f"{self.dt_s * 1_000 / BLOCKS_PER_STEP_MAX:g} ms (got {self.blocks.block_ms:g})"
-            )
+        for venue, blocks in [("", self.blocks), *((f"venues.{spec.name}.", spec.blocks) for spec in self.venues)]:
+            if blocks is not None and blocks.block_ms * BLOCKS_PER_STEP_MAX < self.dt_s * 1_000:
+                raise ValueError(
+                    f"{venue}blocks.block_ms: a step of {self.dt_s} s has at most {BLOCKS_PER_STEP_MAX} blocks: choose "
+                    f"at least {self.dt_s * 1_000 / BLOCKS_PER_STEP_MAX:g} ms (got {blocks.block_ms:g})"
+                )
         return self
+
+    def _check_venues(self) -> None:
+        """Refuse names of venues and markets that nothing is called by."""
+        names = self.venue_names
+        for cohort in self.cohorts:
+            for venue in cohort.venues:
+                if venue not in names:
+                    hint = did_you_mean(venue, names) or f"; there are {', '.join(names)}"
+                    raise ValueError(f"cohorts.{cohort.name}: no venue is called {venue!r}{hint}")
+        symbols = {venue: {market.symbol for market in self.markets_of(venue)} for venue in names}
+        places = [(venue, market) for venue in names for market in self.markets_of(venue)]
+        for venue, market in places:
+            if market.path is None and market.symbol not in symbols[MAIN]:
+                raise ValueError(
+                    f"{self.told(venue)}markets.{market.symbol}: give a path; without one it follows the main market "
+                    f"of the same symbol, and those are {', '.join(sorted(symbols[MAIN]))}"
+                )
+        for venue, market in places:
+            known = [name for name in names if name != venue and market.symbol in symbols[name]]
+            for source in market.sources:
+                if source.venue is not None and source.venue not in known:
+                    raise ValueError(
+                        f"{self.told(venue)}markets.{market.symbol}.sources: venue must be another one with a market "
+                        f"{market.symbol} (got {source.venue!r}; there are {', '.join(known) or 'none'})"
+                    )
 
     def replaced(self, values: Mapping[str, Any]) -> Scenario:
         """Return this scenario with some of its fields replaced, e.g. `traders=500`. Raises ScenarioError."""
@@ -195,7 +206,7 @@ class Scenario(_Part):
 
         Raises ScenarioError if the steps are too long for a moving average of the mark.
         """
-        changes = _flat(self.rules)
+        changes = flat(self.rules)
         if self.fund_traders is not None:
             meant = {key: getattr(rules.insurance, key) for key in ("initial_quote", "floor_quote")}
             if rules.insurance.market_funds is not None:
@@ -204,7 +215,8 @@ class Scenario(_Part):
                 whole = 2 * quote * self.traders + self.fund_traders
                 changes.setdefault(f"insurance.{key}", whole // (2 * self.fund_traders))
         changed = replace(rules, changes, name=rules.name) if changes else rules
-        self._check_window(changed)
+        for each in (changed, *(spec.rule_set() for spec in self.venues)):
+            self._check_window(each)
         return changed
 
     def _check_window(self, rules: RuleSet) -> None:
@@ -272,7 +284,7 @@ def set_values(scenario: Scenario, sets: Iterable[str]) -> Scenario:
     """Return the scenario with values set from texts `dotted.key=value`, values as in TOML. Raises ScenarioError.
 
     A cohort is named by its name and a market by its symbol: `cohorts.retail.share=0.5`,
-    `markets.BTC.path.bridge_volatility=1.2`; other items of lists by their number, from 0.
+    `markets.BTC.path.bridge_volatility=1.2`; a venue by its name, other items of lists by their number, from 0.
     """
     data = scenario.model_dump(mode="json", exclude_unset=True)
     for key, raw in map(_split, sets):
@@ -302,7 +314,8 @@ def with_index(scenario: Scenario, file: str | Path, symbol: str | None = None) 
     """Return the scenario with the index of its first market taken from a price file, over the length of the file.
 
     Ticks and lots are rescaled by a power of ten, so that the first price has about as many ticks, and a lot about the
-    value, as before. Raises PriceFileError if the file cannot be used.
+    value, as before; so are those of other venues' markets that follow it. Raises PriceFileError if the file cannot be
+    used.
     """
     market = scenario.markets[0]
     prices = read_prices(str(file), symbol)
@@ -310,17 +323,22 @@ def with_index(scenario: Scenario, file: str | Path, symbol: str | None = None) 
     places = round((Decimal(repr(float(prices.price[0]))) / Decimal(repr(float(before)))).log10())
     scale = Decimal(10) ** places
     path = FileIndex(kind="file", path=str(file), symbol=symbol)
-    changed = market.model_copy(
-        update={
-            "symbol": symbol or market.symbol,
-            "tick_size": market.tick_size * scale,
-            "lot_size": market.lot_size / scale,
-            "price_max": None,
-            "path": path,
-        }
-    )
+
+    def rescaled(old: AnyMarket, **values: object) -> AnyMarket:
+        units = {"tick_size": old.tick_size * scale, "lot_size": old.lot_size / scale, "price_max": None}
+        return old.model_copy(update={"symbol": symbol or market.symbol, **units, **values})
+
+    venues = []
+    for venue in scenario.venues:
+        followers = [old.path is None and old.symbol == market.symbol for old in venue.markets]
+        markets = [rescaled(old) if follows else old for old, follows in zip(venue.markets, followers, strict=True)]
+        venues.append(venue.model_copy(update={"markets": tuple(markets)}))
     length = int(prices.time_s[-1] - prices.time_s[0])
-    update = {"markets": (changed, *scenario.markets[1:]), "duration_s": min(length, _duration_max(scenario, length))}
+    update = {
+        "markets": (rescaled(market, path=path), *scenario.markets[1:]),
+        "venues": tuple(venues),
+        "duration_s": min(length, _duration_max(scenario, length)),
+    }
     return _validate(scenario.model_copy(update=update).model_dump(mode="json", exclude_none=True), str(file))
 
 
@@ -335,7 +353,7 @@ def _validate(data: Mapping[str, Any], source: str, text: str = "") -> Scenario:
         return Scenario.model_validate_json(json.dumps(data, default=str), strict=True)
     except ValidationError as error:
         message = explain(error, Scenario, source, text)
-    for what, key in (("cohorts", "name"), ("markets", "symbol")):
+    for what, key in (("cohorts", "name"), ("markets", "symbol"), ("venues", "name")):
         for number, item in enumerate(data[what] if isinstance(data.get(what), list) else []):
             name = item.get(key, item.get("kind")) if isinstance(item, dict) else None
             message = message.replace(f" {what}.{number}", f" {what}.{name or number}")
@@ -355,6 +373,7 @@ def _with_value(data: dict[str, Any], scenario: Scenario, key: str, raw: str) ->
     known = {
         "cohorts": [cohort.name for cohort in scenario.cohorts],
         "markets": [market.symbol for market in scenario.markets],
+        "venues": [venue.name for venue in scenario.venues],
     }
     names = known.get(path[0])
     if names is not None and len(path) > 1:
@@ -379,12 +398,3 @@ def _value(raw: str) -> object:
 def _after_name(message: str, name: str) -> str:
     """Return a message without the name of the rule set in front of its lines."""
     return "\n".join(line.removeprefix(f"{name}: ") for line in message.splitlines())
-
-
-def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return the values of nested tables by dotted path."""
-    found: dict[str, Any] = {}
-    for key, value in table.items():
-        path = f"{prefix}{key}"
-        found |= _flat(value, f"{path}.") if isinstance(value, dict) and value else {path: value}
-    return found

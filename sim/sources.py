@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from delever.agents.draws import Stream, normal
 
@@ -38,36 +38,62 @@ class Fault(_Value):
 
 
 class Source(_Value):
-    """What one source of an index says of the market's path. Without numbers: the path itself, at every step."""
+    """What one source of an index says of a price. Without numbers: of the market's path, and at every step."""
 
+    venue: str | None = None
+    """Another venue of the world, whose book of the same symbol is what the source looks at; none: the path."""
+    price: Literal["mid", "last"] = "mid"
+    """Of a venue: the middle of its book, nothing while a side is empty; or its last trade."""
     offset: Annotated[float, Field(gt=-1.0, le=10.0)] = 0.0
-    """Lasting difference from the path as a share of the price."""
+    """Lasting difference from the price as a share of it."""
     noise: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
     """Standard deviation of an error drawn anew at every step, as a share of the price."""
     delay_s: Seconds = 0.0
-    """Age of its prices."""
+    """Age of its prices; those of a venue are one step old besides."""
     every_s: Seconds = 0.0
     """Seconds between two prices; 0: at every step."""
     faults: tuple[Fault, ...] = ()
     """When and how it fails; of two at once, `out` before `stale` before `wrong`."""
 
+    @model_validator(mode="after")
+    def _price_of_a_venue(self) -> Source:
+        if self.price != "mid" and self.venue is None:
+            raise ValueError("price says what is taken of another venue's book: give venue too")
+        return self
+
     def ticks(self, path: Integers, seed: int, market: int, number: int, dt_s: float, warmup_steps: int) -> Integers:
         """Return what source `number` of a market says at each step, in the shape of `path` (ticks); 0 is nothing."""
         steps = np.arange(path.size)
-        price = path[np.maximum(steps - int(np.ceil(self.delay_s / dt_s)), 0)] * (1.0 + self.offset)
+        heard = path[np.maximum(steps - self.delay_steps(dt_s), 0)]
+        said = self.clean_ticks(heard, steps, seed, market, number, dt_s, warmup_steps)
+        for kind in ("stale", "out"):
+            for fault in self.faults:
+                if fault.kind == kind:
+                    failing = during(fault, steps, dt_s, warmup_steps)
+                    said[failing] = last_before(said, failing) if kind == "stale" else SILENT
+        assert said.shape == path.shape and said.min() >= 0
+        return said
+
+    def delay_steps(self, dt_s: float) -> int:
+        """Return the age of its prices in steps."""
+        return int(np.ceil(self.delay_s / dt_s))
+
+    def clean_ticks(
+        self, heard: NDArray[np.float64] | Integers, steps: Integers, seed: int, market: int, number: int, dt_s: float,
+        warmup_steps: int,
+    ) -> Integers:  # fmt: skip
+        """Return what it says at `steps` of the prices it heard (0: none), in ticks, while it is neither stale nor out.
+
+        One step alone gives the same as the same step among others.
+        """
+        price = heard * (1.0 + self.offset)
         if self.noise:
             price = price * (1.0 + self.noise * normal(seed, Stream.SOURCE, market * SOURCES_MAX + number, steps))
         for fault in self.faults:
             if fault.kind == "wrong":
-                price = np.where(_during(fault, steps, dt_s, warmup_steps), price * (1.0 + fault.size), price)
+                price = np.where(during(fault, steps, dt_s, warmup_steps), price * (1.0 + fault.size), price)
         said = np.clip(np.rint(price), 1, TICKS_MAX).astype(np.int64)
-        said[steps % max(1, int(np.ceil(self.every_s / dt_s))) != 0] = SILENT
-        for kind in ("stale", "out"):
-            for fault in self.faults:
-                if fault.kind == kind:
-                    failing = _during(fault, steps, dt_s, warmup_steps)
-                    said[failing] = last_before(said, failing) if kind == "stale" else SILENT
-        assert said.shape == path.shape and said.min() >= 0
+        said[(heard == 0) | (steps % max(1, int(np.ceil(self.every_s / dt_s))) != 0)] = SILENT
         return said
 
 
@@ -84,7 +110,7 @@ def source_ticks(
     return np.column_stack(columns)
 
 
-def _during(fault: Fault, steps: Integers, dt_s: float, warmup_steps: int) -> Whole:
+def during(fault: Fault, steps: Integers, dt_s: float, warmup_steps: int) -> Whole:
     """Return at which steps a fault lasts."""
     time_s = (steps - warmup_steps) * dt_s
     return (time_s >= fault.at_s) & (time_s < fault.at_s + fault.length_s)

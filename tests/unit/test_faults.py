@@ -114,7 +114,7 @@ def test_a_stale_index_stands_still_and_a_wrong_one_is_off_for_its_time() -> Non
         {"kind": "oracle_stale", "at_s": 620, "length_s": 30, "market": "X"},
         {"kind": "oracle_wrong", "at_s": 100, "length_s": 5, "size": 0.5},
     ]
-    true, failing = model_of()._said_ticks[:, 0], model_of(faults=faults)._said_ticks[:, 0]
+    true, failing = model_of().sites[0]._said_ticks[:, 0], model_of(faults=faults).sites[0]._said_ticks[:, 0]
     assert (failing[620:650] == true[619]).all()
     assert (failing[100:105] == 1.5 * true[100]).all()
     rest = np.r_[0:100, 105:620, 650:901]
@@ -125,13 +125,14 @@ def test_one_source_of_several_may_fail_and_a_median_does_not_mind() -> None:
     rules = load_rules("textbook,mark.index.weights=[1,1,1]")
     stale = {"kind": "oracle_stale", "source": 1, **FALL}
     model = MarketModel(crash(faults=[stale]), rules=rules, seed=1, collect=False)
-    said = model._said_ticks[:, 0]
+    said = model.sites[0]._said_ticks[:, 0]
     assert said.shape == (901, 3)
     assert (said[600:800, 1] == said[599, 1]).all() and (said[:, 0] == said[:, 2]).all()
     go(model, 700)
     assert model.venue.tables.markets[0, M_INDEX_TICKS] == said[700, 0] < said[700, 1]
     plain = crash(faults=[stale])
-    assert (said_ticks(plain, model._index_ticks, None, 1) == model._index_ticks).all(), "one price has no source 1"
+    paths = model.sites[0]._index_ticks
+    assert (said_ticks(plain, paths, None, 1) == paths).all(), "one price has no source 1"
 
 
 @pytest.mark.parametrize(("believed", "seen"), [(False, 16_000), (True, 12_000)])
@@ -172,7 +173,7 @@ def test_late_data_stall_and_then_lag_behind_and_own_accounts_are_known() -> Non
         view = model.look()
         seen.append(int(view.mark_ticks[0]))
         assert len(view.mark_history) == 0 or view.mark_history[-1, 0] == seen[-1]
-        rows = model.directory.rows
+        rows = model.sites[0].roster.rows
         assert (view.lots(rows, 0) == model.venue.tables.positions[rows, 0]).all()
         marks.append(int(model.history.marks()[-1, 0]))
         model.step()

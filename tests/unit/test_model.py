@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from delever.agents.cohort import Cohort
 from delever.agents.noise import Noise
+from delever.agents.parameters import MAIN
 from delever.agents.view import View
 from delever.engine.commands import FLAG_POST_ONLY, Kind, batch
 from delever.engine.rules.presets import HYPERLIQUID, TEXTBOOK
 from delever.engine.tables import P_LOTS
-from delever.sim.accounts import Directory, Member
+from delever.sim.accounts import Directory, Member, Roster
 from delever.sim.history import MarkHistory
 from delever.sim.model import MarketModel
 from delever.sim.run import simulate
@@ -218,7 +219,7 @@ def test_keys_stay_with_traders_when_others_come_and_grow() -> None:
     assert np.array_equal(small.keys[3:], large.keys[5:9])
     assert np.array_equal(small.keys[:3], large.keys[9:12])
     assert len(set(large.keys.tolist())) == 18
-    relabelled = Directory([member("a", 3), member("b", 4)], labels=[6, 5, 4, 3, 2, 1, 0])
+    relabelled = Roster(small, MAIN, labels=[6, 5, 4, 3, 2, 1, 0])
     assert np.array_equal(relabelled.keys_by_row, small.keys[::-1])
     assert relabelled.place_of_row().tolist() == [1, 1, 1, 1, 0, 0, 0]
     assert small.cohorts_end == 7

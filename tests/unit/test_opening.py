@@ -36,17 +36,17 @@ def opened(shares: dict[str, float], *, assets: bool) -> MarketModel:
 
 def money(model: MarketModel) -> np.ndarray:
     """Return the balance of each trader's cross unit."""
-    units = model.venue.tables.units[: model.directory.accounts]
+    units = model.venue.tables.units[: model.directory.traders]
     return units[:, U_CREDITS_ATOMS] - units[:, U_DEBITS_ATOMS]
 
 
 def test_a_share_of_every_deposit_comes_as_an_asset() -> None:
     """Half is worth half, to an atom of the asset, and counts after its haircut."""
     plain, shared = opened({}, assets=True), opened({"COIN": 0.5}, assets=True)
-    assert plain.venue.tables.holdings[: plain.directory.accounts, 0, H_ATOMS].sum() == 0
+    assert plain.venue.tables.holdings[: plain.directory.traders, 0, H_ATOMS].sum() == 0
     whole, half = money(plain), money(shared)
     assert (half == whole - whole // 2).all()
-    credited = [int(credited_atoms(shared.venue.tables, row)) for row in range(shared.directory.accounts)]
+    credited = [int(credited_atoms(shared.venue.tables, row)) for row in range(shared.directory.traders)]
     assert np.allclose(credited, 0.9 * (whole // 2), rtol=1e-3, atol=2)
 
 
