@@ -287,9 +287,10 @@ class Cohort(mesa.Agent):
         lots: NumberOrColumn,
         *,
         reduce_only: bool = False,
+        seat: int = 0,
     ) -> Commands:
-        """Return market orders."""
-        return self._orders(wakers, Kind.MARKET, market, side, lots, reduce_only * FLAG_REDUCE_ONLY)
+        """Return market orders, for the venue in place `seat` of the cohort's venues."""
+        return self._orders(wakers, Kind.MARKET, market, side, lots, reduce_only * FLAG_REDUCE_ONLY, seat=seat)
 
     def stop(
         self,

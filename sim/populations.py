@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from delever.agents.arbitrage import Arbitrage, ArbitrageParameters
 from delever.agents.backstop import Backstop, BackstopParameters
+from delever.agents.carry import Carry, CarryParameters
 from delever.agents.cohort import Cohort
 from delever.agents.depositor import Depositor, DepositorParameters
 from delever.agents.execution import Execution, ExecutionParameters
@@ -181,6 +183,24 @@ class ProprietaryPopulation(ProprietaryParameters):
     """Name in results and after --set cohorts."""
 
 
+class ArbitragePopulation(ArbitrageParameters):
+    """A cohort of arbitrageurs between two venues."""
+
+    kind: Literal["arbitrage"]
+    """Behaviour."""
+    name: Name = "arbitrage"
+    """Name in results and after --set cohorts."""
+
+
+class CarryPopulation(CarryParameters):
+    """A cohort of carry traders: long at one venue, short at another."""
+
+    kind: Literal["carry"]
+    """Behaviour."""
+    name: Name = "carry"
+    """Name in results and after --set cohorts."""
+
+
 Population = Annotated[
     NoisePopulation
     | ValuePopulation
@@ -198,7 +218,9 @@ Population = Annotated[
     | AttackerPopulation
     | StopsPopulation
     | VolatilityTargetPopulation
-    | ProprietaryPopulation,
+    | ProprietaryPopulation
+    | ArbitragePopulation
+    | CarryPopulation,
     Field(discriminator="kind"),
 ]
 
@@ -220,6 +242,8 @@ BEHAVIOURS: dict[str, type[Cohort]] = {
     "stops": Stops,
     "volatility_target": VolatilityTarget,
     "proprietary": Proprietary,
+    "arbitrage": Arbitrage,
+    "carry": Carry,
 }
 
 
