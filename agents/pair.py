@@ -41,6 +41,8 @@ class PairParameters(CohortParameters):
 
     @model_validator(mode="after")
     def _venues_differ(self) -> Self:
+        if self.wallet is not None:
+            raise ValueError("wallet is of traders with one account; those with two move money between them")
         if self.venue == self.other_venue:
             raise ValueError(f"other_venue must be another venue than venue (both are {self.venue!r})")
         return self
