@@ -88,7 +88,7 @@ class MakerParameters(CohortParameters):
     index_share: float = Field(default=0.8, ge=0.0, le=1.0)
     """Weight of the index in that estimate; the rest is the middle of the book."""
     quote_leverage: float = Field(default=0.25, gt=0.0, le=1000.0)
-    """Value of the quotes of one side without inventory, as a multiple of equity."""
+    """Value of the quotes of one side without inventory, as a multiple of equity; grows and shrinks with the float."""
     inventory_leverage: float = Field(default=2.0, gt=0.0, le=1000.0)
     """Inventory limit as a multiple of equity."""
     skew_ppm: float = Field(default=600.0, ge=0.0, le=1e6)
@@ -148,13 +148,15 @@ class Maker(Cohort):
         """Return for each waker and market a cancellation and new quotes, or nothing."""
         if "quoted" not in self.columns:  # the number of markets is not known before
             self.columns["quoted"] = np.zeros((self.n, view.markets, 4), dtype=np.int64)
+            self.columns["quoted_supply"] = np.ones((self.n, view.markets))
         per_market = 2 * self.parameters.levels + OTHER_COMMANDS_MAX
         out = self.outbox(len(wakers) * view.markets * per_market)
         return self.written(
             decide_maker(
                 view.tables, self.numbers, self.weights, self.width, self.aversion, self.half_ppm, self.shade,
                 self.columns["peak_equity_atoms"], self.columns["away_until_s"], self.columns["quoted"],
-                view.volatility_ppm, view.time_s, view.dt_s, self.rows, wakers, out,
+                self.columns["quoted_supply"], view.supply_ratio, view.volatility_ppm, view.time_s, view.dt_s,
+                self.rows, wakers, out,
             )
         )  # fmt: skip
 
@@ -162,8 +164,8 @@ class Maker(Cohort):
 @kernel
 def decide_maker(
     t: Tables, numbers: Numbers, weights: Floats, widths: Floats, aversions: Floats, halves_ppm: Floats,
-    shades: Floats, peaks_atoms: Ints, until_s: Ints, quoted: Ints, volatility_ppm: Floats, time_s: int, dt_s: int,
-    rows: Ints, wakers: Ints, out: Table,
+    shades: Floats, peaks_atoms: Ints, until_s: Ints, quoted: Ints, quoted_supply: Floats, supply: Floats,
+    volatility_ppm: Floats, time_s: int, dt_s: int, rows: Ints, wakers: Ints, out: Table,
 ) -> int:  # fmt: skip
     """Write the commands of all wakers to `out` and return how many there are; modifies peaks, until and quoted."""
     p = numbers[0]
@@ -180,7 +182,7 @@ def decide_maker(
             per_second = volatility_ppm[market] / np.sqrt(float(dt_s))
             row = _quote(
                 t, p, weights, widths[waker], aversions[waker], halves_ppm[waker], shades[waker], per_second, largest,
-                waker, account, market, away, quoted, out, row,
+                waker, account, market, away, quoted, quoted_supply, supply[market], out, row,
             )  # fmt: skip
             if stressed:
                 held = t.positions[position_row(t, account, market), P_LOTS]
@@ -216,19 +218,20 @@ def _withdraws(
 @kernel
 def _quote(
     t: Tables, p: Record, weights: Floats, width: float, aversion: float, half_ppm: float, shade: float,
-    volatility_ppm: float, largest: int, waker: int, account: int, market: int, away: bool, quoted: Ints, out: Table,
-    row: int,
+    volatility_ppm: float, largest: int, waker: int, account: int, market: int, away: bool, quoted: Ints,
+    quoted_supply: Floats, supply: float, out: Table, row: int,
 ) -> int:  # fmt: skip
     """Write the cancellation of a ladder that no longer stands right, and a new one unless the maker is away."""
     place = position_row(t, account, market)
     held = t.positions[place, P_LOTS]
     inventory = fullness(t, account, market, largest)
-    wanted = _side_lots(t, p, account, market)
+    wanted = _side_lots(t, p, account, market) * supply
     orders = held / max(wanted, 1.0)
     bid, ask, step = _ladder(t, p, width, aversion, half_ppm, shade, volatility_ppm, inventory, orders, market)
     left = 1.0 - p["requote_share"]
     stands = (
         not away
+        and quoted_supply[waker, market] == supply
         and abs(bid - quoted[waker, market, Q_BID_TICKS]) * 1e6 <= p["requote_ppm"] * bid
         and abs(ask - quoted[waker, market, Q_ASK_TICKS]) * 1e6 <= p["requote_ppm"] * ask
         and t.positions[place, P_BIDS_LOTS] >= left * quoted[waker, market, Q_BIDS_LOTS]
@@ -248,6 +251,7 @@ def _quote(
     quoted[waker, market, Q_ASK_TICKS] = ask
     quoted[waker, market, Q_BIDS_LOTS] = _lots_written(out, first, asks)
     quoted[waker, market, Q_ASKS_LOTS] = _lots_written(out, asks, row)
+    quoted_supply[waker, market] = supply
     return row
 
 

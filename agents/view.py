@@ -100,12 +100,14 @@ class View:
         dt_s: int,
         mark_history: Ints,
         volatility_ppm: Floats,
+        supply_ratio: Floats | None = None,
     ) -> None:
         """Look at `tables` at the start of `step`.
 
         `mark_history` holds the marks of the steps so far, (steps, M), newest last; `volatility_ppm` (M,) the
-        moving average of the absolute change of the mark per step. Neither is copied, nor are the tables: the
-        view is good until the venue moves on. What is not asked for is not worked out.
+        moving average of the absolute change of the mark per step, `supply_ratio` (M,) the circulating supply as a
+        multiple of that of the beginning (1 if left out). None of them is copied, nor are the tables: the view is
+        good until the venue moves on. What is not asked for is not worked out.
         """
         self.step = step
         self.dt_s = dt_s
@@ -115,6 +117,7 @@ class View:
         self.tables = tables  # the venue's own: for reading what no method answers
         self.mark_history = _sealed(mark_history.view())
         self.volatility_ppm = _sealed(volatility_ppm.view())
+        self.supply_ratio = _sealed(np.ones(len(self.symbols)) if supply_ratio is None else supply_ratio.view())
 
     # Markets: arrays of length M.
 

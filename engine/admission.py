@@ -20,6 +20,7 @@ from .tables import (
     M_LONG_LOTS,
     M_MARK_TICKS,
     M_PRICE_MAX_TICKS,
+    M_SUPPLY_LOTS,
     P_ASKS_LOTS,
     P_BIDS_LOTS,
     REDUCE_ONLY,
@@ -31,6 +32,7 @@ from .tables import (
     V_ORDERS_PER_ACCOUNT_MAX,
     V_POSITION_FREE_ATOMS,
     V_POSITION_INTEREST_PPM,
+    V_POSITION_SUPPLY_PPM,
     V_POSITION_VALUE_ATOMS,
     V_REQUIREMENTS,
     V_SELF_TRADE,
@@ -165,15 +167,19 @@ def _only_reduces(t: Tables, account: int, market: int, side: int, lots: int, fl
 def _within_position_limit(t: Tables, market: int, exposure: int) -> bool:
     """Say whether one account may have so much exposure in a market (R-H17)."""
     venue = t.venue
-    if venue[V_POSITION_VALUE_ATOMS] == 0 and venue[V_POSITION_INTEREST_PPM] == 0:
+    of_interest, of_supply = venue[V_POSITION_INTEREST_PPM], venue[V_POSITION_SUPPLY_PPM]
+    if venue[V_POSITION_VALUE_ATOMS] == 0 and of_interest == 0 and of_supply == 0:
         return True
     value = value_atoms(t, market, exposure, t.markets[market, M_MARK_TICKS])
     assert value >= 0
     if 0 < venue[V_POSITION_VALUE_ATOMS] < value:
         return False
-    if venue[V_POSITION_INTEREST_PPM] == 0 or value <= venue[V_POSITION_FREE_ATOMS]:
+    if value <= venue[V_POSITION_FREE_ATOMS]:
         return True
-    return exposure <= ppm_down(t.markets[market, M_LONG_LOTS], venue[V_POSITION_INTEREST_PPM])
+    supply = t.markets[market, M_SUPPLY_LOTS]
+    if of_supply > 0 and supply > 0 and exposure > ppm_down(supply, of_supply):
+        return False
+    return of_interest == 0 or exposure <= ppm_down(t.markets[market, M_LONG_LOTS], of_interest)
 
 
 @kernel

@@ -10,7 +10,7 @@ That holds under the same rules and the same input. What is left out, and why:
   `index_looks`, the links in `positions` and `holdings`; and `listed`, the units with a flag, in any order.
 - scratch that is empty between steps: `shares`, `triggered`, `owing`, and what `venue` knows of the order and the round
   under way.
-- what a liquidation engine may do in a step, while nothing impairs it (R-W61).
+- what a liquidation engine may do in a step, while nothing impairs it (R-W61), and a supply that is not known.
 - counters that nothing is decided by (fills, volumes, margin calls sent), and the journal: `events` and its hash.
 """
 
@@ -38,6 +38,7 @@ from .tables import (
     M_OWED_SCALE,
     M_REFERENCE_SINCE,
     M_SCHEDULE,
+    M_SUPPLY_LOTS,
     M_TOP_ASK,
     M_WAIT_MARK_TICKS,
     M_WINDOW_LOTS,
@@ -95,6 +96,8 @@ def digest(t: Tables) -> str:
     state.update(owed_scale.tobytes())
     state.update(t.venue[VENUE_STATE].tobytes())
     state.update(t.touched[: t.venue.item(V_TOUCHED_COUNT)].data)  # in their order: so they are looked at
+    if t.markets[:, M_SUPPLY_LOTS].any():
+        state.update(t.markets[:, M_SUPPLY_LOTS].tobytes())
     limits = t.venue[[V_DUE_UNITS_MAX, V_DUE_VALUE_MAX_ATOMS]]
     if (limits != NONE).any():
         state.update(limits.tobytes())

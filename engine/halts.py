@@ -58,6 +58,7 @@ from .tables import (
     V_OWING_COUNT,
     V_POSITION_FREE_ATOMS,
     V_POSITION_INTEREST_PPM,
+    V_POSITION_SUPPLY_PPM,
     V_POSITION_VALUE_ATOMS,
     Table,
     Tables,
@@ -70,6 +71,7 @@ HALT = int(Event.HALT)
 MODES: dict[Mode, int] = {"cancel_only": CANCEL_ONLY, "reduce_only": REDUCE_ONLY}
 HALT_SWITCHES = [
     V_HALTS, V_BANDS, V_AUCTION_STEPS, V_POSITION_VALUE_ATOMS, V_POSITION_INTEREST_PPM, V_POSITION_FREE_ATOMS,
+    V_POSITION_SUPPLY_PPM,
 ]  # fmt: skip
 
 
@@ -97,6 +99,7 @@ def fill_halts(venue: NDArray[np.int64], rules: Halts) -> None:
     if limit is not None:
         venue[V_POSITION_VALUE_ATOMS] = limit.value_quote * ATOMS_PER_QUOTE
         venue[V_POSITION_INTEREST_PPM] = limit.interest_ppm
+        venue[V_POSITION_SUPPLY_PPM] = limit.supply_ppm
         venue[V_POSITION_FREE_ATOMS] = limit.free_quote * ATOMS_PER_QUOTE
 
 

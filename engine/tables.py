@@ -180,7 +180,8 @@ M_FINAL_SUM_TICKS = 32  # sum and number of the samples of the final price so fa
 M_FINAL_COUNT = 33
 M_FINAL_TICKS = 34  # final settlement price, 0 before there is one
 M_FINAL_REST_ATOMS = 35  # what rounding has left of the payments so far
-MARKET_COLUMNS = 120
+M_SUPPLY_LOTS = 120  # venue: units of the underlying in circulation, in lots; 0: not known
+MARKET_COLUMNS = 121
 M_MOVING = [M_OWED, M_VARIANCE, M_VOLATILITY_PPM, M_SAMPLE_TICKS]  # part of the state of a market, if not 0
 
 # Values of M_SCHEDULE. Up to STEPPED the brackets of `tiers` hold by value; of BY_LOTS they hold by lots.
@@ -321,6 +322,7 @@ V_GATE_UNTIL = 167  # halts: step from which withdrawals are possible again, NON
 V_POSITION_VALUE_ATOMS = 168  # fixed: limits of one account's exposure in a market, 0 if there is none
 V_POSITION_INTEREST_PPM = 169
 V_POSITION_FREE_ATOMS = 170
+V_POSITION_SUPPLY_PPM = 203
 V_AUCTION_STEPS = 171  # fixed: length of an auction that an order begins
 V_ALLOCATION = 153  # fixed: 1 if a level's lots are shared among its orders, 0 if the oldest comes first
 V_TOP_MIN = 154  # fixed: lots an order needs to become TOP
@@ -345,7 +347,7 @@ V_SELLS_BEFORE = 82  # fixed: 1 if assets are sold before positions
 V_DUE_UNITS_MAX = 201  # venue: what an impaired liquidation engine does in a step (R-W61), NONE for no limit: units,
 V_DUE_VALUE_MAX_ATOMS = 202  # and the value of their positions that is exceeded once
 V_EXCHANGE_ATOMS = 83  # fixed: a unit owing more than this sells; NONE: no automatic exchange
-VENUE_COLUMNS = 203
+VENUE_COLUMNS = 204
 
 # Bits of V_REQUIREMENTS.
 HAS_SCHEDULES = 1  # a market has a schedule other than brackets

@@ -38,6 +38,7 @@ from .tables import (
     M_MARK_BEFORE_TICKS,
     M_MARK_TICKS,
     M_PRICE_MAX_TICKS,
+    M_SUPPLY_LOTS,
     NONE,
     O_MARKET,
     O_SEQUENCE,
@@ -340,6 +341,12 @@ class Venue:
                 raise ValueError(f"{name} must be 0 or more, or None for no limit (got {limit})")
         self.tables.venue[V_DUE_UNITS_MAX] = NONE if units is None else units
         self.tables.venue[V_DUE_VALUE_MAX_ATOMS] = NONE if value_atoms is None else value_atoms
+
+    def set_supply(self, lots: NDArray[np.int64]) -> None:
+        """Take note of the circulating supply of each market's underlying, (M,) lots, 0 if not known (R-H17)."""
+        if np.shape(lots) != (len(self.markets),) or np.min(lots) < 0:
+            raise ValueError(f"lots must be {len(self.markets)} numbers of 0 or more (got {lots})")
+        self.tables.markets[:, M_SUPPLY_LOTS] = lots
 
     def set_sink(self, sink: Sink) -> None:
         """Send event rows to `sink` whenever the buffer fills and at the end of every step; the array is a copy."""

@@ -17,8 +17,10 @@ from delever.engine.rules.ruleset import RuleSet
 from .blocks import Blocks
 from .paths import IndexPath
 from .sources import SOURCES_MAX, Source
+from .supply import Supply
 
 VENUES_MAX = 16
+SUPPLY_LOTS_MAX = 10**15
 
 Amount = Annotated[Decimal, Field(gt=0, le=10**12)]
 
@@ -75,6 +77,20 @@ class MarketSpec(_Market):
 
     path: IndexPath
     """Index price, with the shocks laid over it."""
+    supply: Annotated[tuple[Supply, ...], Field(max_length=1_000)] = ()
+    """Circulating supply of the underlying, at all venues, first at 0; without it quotes and limits know of none."""
+
+    @model_validator(mode="after")
+    def _supply_is_a_path(self) -> MarketSpec:
+        times = [each.at_s for each in self.supply]
+        if times and (times[0] != 0.0 or times != sorted(set(times))):
+            raise ValueError(
+                f"supply: at_s must begin with 0 and rise (got {', '.join(f'{time:g}' for time in times)})"
+            )
+        lots = max((Decimal(each.size) / self.lot_size for each in self.supply), default=Decimal(0))
+        if lots > SUPPLY_LOTS_MAX:
+            raise ValueError(f"supply: at most {SUPPLY_LOTS_MAX:.0e} lots can be counted (got {lots:.1e})")
+        return self
 
 
 class VenueMarket(_Market):

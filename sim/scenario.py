@@ -25,6 +25,7 @@ from .faults import FAULTS_MAX, Fault, OracleFault
 from .paths import FileIndex, read_prices
 from .places import VENUES_MAX, AnyMarket, Latency, MarketSpec, Part, VenueSpec, flat
 from .populations import Population, traders_of
+from .supply import Supply
 
 BUILT_IN = "delever.experiments.scenarios"
 ACCOUNTS_MAX = 10_000_000
@@ -115,6 +116,11 @@ class Scenario(Part):
         """Return the blocks in which commands reach a venue, None without."""
         return self.blocks if venue == MAIN else next(spec.blocks for spec in self.venues if spec.name == venue)
 
+    def supplies_of(self, venue: str) -> list[tuple[Supply, ...]]:
+        """Return the circulating supply of each market of a venue: a coin has one, which its main market states."""
+        stated = {market.symbol: market.supply for market in self.markets}
+        return [stated.get(market.symbol, ()) for market in self.markets_of(venue)]
+
     def told(self, venue: str) -> str:
         """Return what stands before the keys of a venue in messages: nothing for the main one."""
         return "" if venue == MAIN else f"venues.{venue}."
@@ -204,7 +210,8 @@ class Scenario(Part):
     def venue_rules(self, rules: RuleSet) -> RuleSet:
         """Return `rules` with what this scenario changes in them: its own rules, the fund scaled to its traders.
 
-        Raises ScenarioError if the steps are too long for a moving average of the mark.
+        Raises ScenarioError if the steps are too long for a moving average of the mark, or a limit is a share of a
+        supply that is not stated.
         """
         changes = flat(self.rules)
         if self.fund_traders is not None:
@@ -215,8 +222,9 @@ class Scenario(Part):
                 whole = 2 * quote * self.traders + self.fund_traders
                 changes.setdefault(f"insurance.{key}", whole // (2 * self.fund_traders))
         changed = replace(rules, changes, name=rules.name) if changes else rules
-        for each in (changed, *(spec.rule_set() for spec in self.venues)):
+        for venue, each in zip(self.venue_names, (changed, *(spec.rule_set() for spec in self.venues)), strict=True):
             self._check_window(each)
+            self._check_supply(venue, each)
         return changed
 
     def _check_window(self, rules: RuleSet) -> None:
@@ -226,6 +234,24 @@ class Scenario(Part):
                 f"{self.name}: dt_s: must be below mark.window_s of rules {rules.name!r}, {rules.mark.window_s} s (got "
                 f"{self.dt_s} s): the component index_basis would be the mid of the book, and the index no pull; "
                 "choose shorter steps, a longer window, or the component mid"
+            )
+
+    def _check_supply(self, venue: str, rules: RuleSet) -> None:
+        """Refuse a limit of positions that is a share of a supply nobody states, or of which lots are no share."""
+        limit = rules.halts.position_limit
+        if limit is None or not limit.supply_ppm:
+            return
+        which = f"halts.position_limit.supply_ppm of rules {rules.name!r}"
+        for market, supply in zip(self.markets_of(venue), self.supplies_of(venue), strict=True):
+            if not supply:
+                raise ScenarioError(
+                    f"{self.name}: {which} is a share of the circulating supply of {market.symbol}: state it in "
+                    f"markets.{market.symbol}.supply, or set the limit to 0"
+                )
+        if rules.contract.payoff != "linear":
+            raise ScenarioError(
+                f"{self.name}: {which} needs contracts whose lots are units of the underlying: payoff 'linear' "
+                f"(got {rules.contract.payoff!r})"
             )
 
 

@@ -25,6 +25,7 @@ from .history import MarkHistory
 from .index import index_ticks, market_number, said_ticks
 from .money import money_of, multiplier_atoms
 from .scenario import Scenario, ScenarioError
+from .supply import Supplies
 
 Integers = NDArray[np.int64]
 Snapshot = dict[str, NDArray[Any]]
@@ -73,6 +74,8 @@ class Site:
             scenario.faults_of(name), self.symbols, self._index_ticks, scenario.dt_s, scenario.warmup_steps
         )
         self._said_ticks = self.faults.said(self._said_ticks)
+        lot_sizes = [float(market.lot_size) for market in self.markets]
+        self.supplies = Supplies(scenario.supplies_of(name), lot_sizes, scenario.dt_s, scenario.warmup_steps)
         self.venue = self._open(journal, check)
         self.venue.lap = lap
         self.gateway = self._make_gateway(wakings)
@@ -105,7 +108,8 @@ class Site:
         """Return the view of the venue as it stands, dated at the step to come."""
         step = self.venue.step
         tables, marks, volatility_ppm = self.faults.seen(self.venue.tables, self.history, step)
-        return View(tables, self.rules, self.symbols, step, self._scenario.dt_s, marks, volatility_ppm)
+        dt_s, supply = self._scenario.dt_s, self.supplies.ratio(step)
+        return View(tables, self.rules, self.symbols, step, dt_s, marks, volatility_ppm, supply)
 
     def collect(self, step: int) -> Integers:
         """Return the commands that reach the venue in `step`, in the order of arrival."""
@@ -125,6 +129,7 @@ class Site:
         """Let the venue process a step; a broken law stops the run with seed and step."""
         step = self.venue.step
         self.arrived = commands
+        self.supplies.tell(self.venue, step)
         self.faults.impair(self.venue, step, self.money.units_per_quote * ATOMS_PER_QUOTE)
         try:
             self.report = self.venue.process(commands, said)

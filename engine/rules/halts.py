@@ -188,13 +188,15 @@ class PositionLimit(Rule):
     """Largest value of the exposure at the mark, in quote units; 0: no limit."""
     interest_ppm: int = Field(default=0, ge=0, le=PPM)
     """Largest share of open interest; 0: no limit."""
+    supply_ppm: int = Field(default=0, ge=0, le=PPM)
+    """Largest share of the circulating supply, which the scenario states; 0: no limit."""
     free_quote: int = Field(default=0, ge=0, le=10**12)
-    """Exposures up to this value are free of the share limit, in quote units."""
+    """Exposures up to this value are free of the limits by share, in quote units."""
 
     @model_validator(mode="after")
     def _limits_something(self) -> PositionLimit:
-        if not self.value_quote and not self.interest_ppm:
-            raise ValueError("a position limit needs value_quote or interest_ppm above 0")
+        if not self.value_quote and not self.interest_ppm and not self.supply_ppm:
+            raise ValueError("a position limit needs value_quote, interest_ppm or supply_ppm above 0")
         return self
 
 

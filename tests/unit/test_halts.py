@@ -296,7 +296,7 @@ def test_sessions_restrict_what_orders_may_do() -> None:
         ({"sessions": [{"start_s": 0, "length_s": 5}, {"start_s": 4, "length_s": 1}]}, "sessions must not overlap"),
         ({"daily": {"levels": []}}, "at least one level"),
         ({"daily": {"levels": [{"fall_ppm": 2, "pause_s": 1}, {"fall_ppm": 1, "pause_s": 1}]}}, "ordered by fall_ppm"),
-        ({"position_limit": {}}, "needs value_quote or interest_ppm"),
+        ({"position_limit": {}}, "needs value_quote, interest_ppm or supply_ppm"),
         ({"limit_up_down": {"width_ppm": 600_000, "doubled_first_s": 1}}, "must stay below 100 %"),
     ],
 )
