@@ -1,8 +1,8 @@
 """Who wakes when: a calendar queue, in which a step costs what its wakers cost.
 
 Each step has a stack of chunks with the traders who wake in it. A trader waits for one waking at a time: popped, they
-act, and are put back for their next. When the k-th waking comes depends only on the seed, the trader's key and k, never
-on other traders or on what happened to this one.
+act, and are put back for their next. When the k-th waking comes depends only on the seed, the trader's key and k, and
+on the clock, if one runs faster at some hours than at others; never on other traders or on what happened to this one.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from delever.engine.kernel import kernel
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 NONE = -1
 WAKE = int(Stream.WAKE)
@@ -49,11 +50,15 @@ class Calendar:
         *,
         bounds: ArrayLike | None = None,
         wakings: Integers | None = None,
+        clock: Floats | None = None,
+        steady: ArrayLike = False,
     ) -> None:
         """Give everybody a first waking; `wakings` (n,), all zero, is counted in if it is given.
 
         The time from one waking to the next is exponential, rounded up to whole steps, with a rate that makes its mean
-        exactly `mean_steps` (one number, or one per trader; 1 or more). Raises ValueError if something does not fit.
+        exactly `mean_steps` (one number, or one per trader; 1 or more). With a `clock`, whose time at the end of each
+        step is (steps + 1,) and never falls, that time is measured on it, except for traders that are `steady` (one
+        bool, or one each). Raises ValueError if something does not fit.
         """
         self.keys: Integers = np.array(keys, dtype=np.int64)
         if self.keys.ndim != 1 or np.unique(self.keys).size != self.keys.size:
@@ -70,6 +75,10 @@ class Calendar:
         self.wakings: Integers = np.zeros(count, dtype=np.int64) if wakings is None else wakings
         self._rates = np.ascontiguousarray(np.broadcast_to(wake_rates(mean_steps), (count,)))
         self._roots = stream_roots(seed)
+        if clock is not None and (clock.shape != (steps + 1,) or (np.diff(clock) < 0.0).any()):
+            raise ValueError(f"clock must be {steps + 1} times that never fall (got {clock.shape})")
+        self._clock = clock
+        self._steady = np.ascontiguousarray(np.broadcast_to(steady, (count,)), dtype=np.bool_)
         self._head: Integers = np.full(steps + 1, NONE, dtype=np.int64)
         # Full chunks, and one that is not for every step at which somebody may wake.
         chunks = count // CHUNK_TRADERS + min(count, steps + 1) + 1
@@ -130,7 +139,11 @@ class Calendar:
         push_traders(self._head, self._chunks, self._free, self.wake_step, np.arange(wake_step.size))
 
     def _put_back(self, traders: Integers, step: int) -> None:
-        set_wake_steps(self.wake_step, traders, self.wakings, self._roots, self.keys, self._rates, step)
+        waits = (self.wake_step, traders, self.wakings, self._roots, self.keys, self._rates, step)
+        if self._clock is None:
+            set_wake_steps(*waits)
+        else:
+            set_wake_steps_by_clock(*waits, self._clock, self._steady)
         push_traders(self._head, self._chunks, self._free, self.wake_step, traders)
 
 
@@ -164,6 +177,32 @@ def set_wake_steps(
         trader = traders[i]
         wait = -log_of(uniform(roots, WAKE, keys[trader], wakings[trader], 0)) / rates[trader]
         wake_step[trader] = step + max(ceil(wait), 1)
+
+
+@kernel
+def set_wake_steps_by_clock(
+    wake_step: Integers, traders: Integers, wakings: Integers, roots: Words, keys: Integers, rates: Floats, step: int,
+    clock: Floats, steady: Bools,
+) -> None:  # fmt: skip
+    """Do as `set_wake_steps`, with waits measured on a clock: the first step at whose end one is over.
+
+    On a clock that gains one in every step that is the same. A waking beyond the last step never comes.
+    """
+    for i in range(traders.shape[0]):
+        trader = traders[i]
+        wait = -log_of(uniform(roots, WAKE, keys[trader], wakings[trader], 0)) / rates[trader]
+        if steady[trader]:
+            wake_step[trader] = step + max(ceil(wait), 1)
+            continue
+        due = clock[step] + wait
+        first, end = step + 1, clock.shape[0]
+        while first < end:
+            middle = (first + end) // 2
+            if clock[middle] >= due:
+                end = middle
+            else:
+                first = middle + 1
+        wake_step[trader] = first
 
 
 @kernel

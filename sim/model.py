@@ -322,14 +322,19 @@ class MarketModel(mesa.Model):
     def _make_calendar(self) -> Calendar:
         """Return the calendar of all cohorts, a group each."""
         directory, places = self.directory, self.directory.cohorts
-        means = [max(1.0, cohort.mean_interval_s / self.scenario.dt_s) for cohort in self.cohorts]
+        scenario, activity = self.scenario, self.scenario.activity
+        sizes = [place.last - place.first for place in places]
+        means = [max(1.0, cohort.mean_interval_s / scenario.dt_s) for cohort in self.cohorts]
+        steady = [activity is None or cohort.name in activity.steady for cohort in self.cohorts]
         return Calendar(
             self.master_seed,
             directory.keys[: directory.cohorts_end],
-            np.repeat(means, [place.last - place.first for place in places]),
-            self.scenario.steps,
+            np.repeat(means, sizes),
+            scenario.steps,
             bounds=[0, *(place.last for place in places)],
             wakings=self.wakings[: directory.cohorts_end],
+            clock=None if activity is None else activity.clock(scenario.steps, scenario.dt_s, scenario.warmup_steps),
+            steady=np.repeat(steady, sizes),
         )
 
     def _make_solos(self) -> tuple[list[mesa.Agent], list[Integers]]:

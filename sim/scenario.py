@@ -20,6 +20,7 @@ from delever.engine.rules.messages import at_line, did_you_mean, explain
 from delever.engine.rules.presets import TEXTBOOK
 from delever.engine.rules.ruleset import RuleSet
 
+from .activity import Activity
 from .blocks import BLOCKS_PER_STEP_MAX, Blocks
 from .faults import FAULTS_MAX, Fault, OracleFault
 from .paths import FileIndex, read_prices
@@ -61,6 +62,8 @@ class Scenario(Part):
     """How long commands travel."""
     blocks: Blocks | None = None
     """Blocks in which they reach the venue then; none: each by itself, as soon as it arrives."""
+    activity: Activity | None = None
+    """Busy and quiet hours; none: traders wake alike at all hours."""
     faults: Annotated[tuple[Fault, ...], Field(max_length=FAULTS_MAX)] = ()
     """What fails at the main venue, when and for how long."""
     markets: tuple[MarketSpec, ...]
@@ -158,6 +161,10 @@ class Scenario(Part):
                 f"the cohorts have {self.accounts} traders in all; between 1 and {ACCOUNTS_MAX} are possible: "
                 "give shares or counts"
             )
+        cohorts = [cohort.name for cohort in self.cohorts]
+        for name in self.activity.steady if self.activity is not None else ():
+            if name not in cohorts:
+                raise ValueError(f"activity.steady: no cohort {name!r}; there are {', '.join(cohorts)}")
         symbols = [market.symbol for market in self.markets]
         for number, fault in enumerate(self.faults):
             if fault.at_s >= self.duration_s:
