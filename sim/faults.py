@@ -29,7 +29,7 @@ from delever.engine.tables import (
 
 from .gateway import Gateway
 from .history import MarkHistory
-from .sources import SILENT, SOURCES_MAX, TICKS_MAX, last_before
+from .sources import SILENT, SOURCES_MAX, TICKS_MAX
 
 if TYPE_CHECKING:
     from delever.engine.venue import Venue
@@ -112,21 +112,13 @@ class OracleFault(_Fault):
     source: Annotated[int | None, Field(ge=0, lt=SOURCES_MAX)] = None
     """Number of the one source that fails, from 0, where the rules make the index of several; none: all of them."""
     believed: bool = False
-    """Whether traders take the venue's index for the price outside; if not, they see the true path meanwhile."""
-
-    def failing(self, said: Integers, during: NDArray[np.bool_]) -> Integers | int:
-        """Return what is said instead of `said` (steps + 1,) in the steps `during` which the fault is in force."""
-        raise NotImplementedError
+    """Whether traders take the venue's index for the price outside; if not, they see that price meanwhile."""
 
 
 class OracleStale(OracleFault):
     """The index, or a source, repeats its last price as if it were new."""
 
     kind: Literal["oracle_stale"]
-
-    def failing(self, said: Integers, during: NDArray[np.bool_]) -> Integers | int:
-        """See `OracleFault`; at the very beginning, where nothing was said before, the first price is repeated."""
-        return last_before(said, during) or int(said[during][0])
 
 
 class OracleWrong(OracleFault):
@@ -135,11 +127,6 @@ class OracleWrong(OracleFault):
     kind: Literal["oracle_wrong"]
     size: Annotated[float, Field(gt=-1.0, le=100.0)]
     """Error as a share of the price: -0.2 is 20 % too low."""
-
-    def failing(self, said: Integers, during: NDArray[np.bool_]) -> Integers | int:
-        """See `OracleFault`; who says nothing says nothing wrong."""
-        off = np.clip(np.rint(said[during] * (1.0 + self.size)), 1, TICKS_MAX).astype(np.int64)
-        return np.where(said[during] == SILENT, SILENT, off)
 
 
 class Outage(_Fault):
@@ -188,42 +175,56 @@ class Faults:
     """The faults of a world: what the venue is told, what reaches it, and what traders see, step by step."""
 
     def __init__(
-        self, faults: Sequence[Fault], symbols: Sequence[str], paths: Integers, dt_s: int, warmup_steps: int
-    ) -> None:
-        """Plan the faults of markets whose true index prices are `paths` (steps + 1, M)."""
+        self, faults: Sequence[Fault], symbols: Sequence[str], said_shape: tuple[int, ...], dt_s: int,
+        warmup_steps: int,
+    ) -> None:  # fmt: skip
+        """Plan the faults of markets; what is said of their index in a step is (M,) or (M, sources)."""
         planned = [(fault, span_of(fault, dt_s, warmup_steps)) for fault in faults]
         self._engine = [(fault, span) for fault, span in planned if isinstance(fault, _EngineFault)]
         self._oracle = [(fault, span) for fault, span in planned if isinstance(fault, OracleFault)]
         self._outages = [(fault, span) for fault, span in planned if isinstance(fault, Outage)]
         self._delays = [(fault, span) for fault, span in planned if isinstance(fault, DataDelay)]
         self._symbols = tuple(symbols)
-        self._paths = paths
         self._dt_s = dt_s
+        # The last price that everybody said who is sound, and the price outside.
+        self._last_said = np.zeros(said_shape, dtype=np.int64)
+        self._outside = np.zeros(len(self._symbols), dtype=np.int64)
         # What the feed said at the end of each of the last steps, as many as the longest delay asks for.
         rows = 1 + max((ceil(fault.delay_s / dt_s) for fault, _ in self._delays), default=-1)
         self._feed = np.zeros((rows, len(self._symbols), len(FEED)), dtype=np.int64)
         self._volatility_ppm = np.zeros((rows, len(self._symbols)))
 
-    def said(self, prices: Integers) -> Integers:
-        """Return what is said of the index at each step, (steps + 1, M) or (steps + 1, M, sources), faults included."""
+    def heard(self, said: Integers, ticks_max: Integers, step: int) -> Integers:
+        """Return what the venue hears of its index in `step` where sources say `said`, of which 0 is nothing.
+
+        Both are (M,) or (M, sources); nothing is higher than `ticks_max` (M,). Once for each step.
+        """
         if not self._oracle:
-            return prices
-        found = prices.copy()
-        steps = np.arange(len(prices))
+            return said
+        self._note_outside(said)
+        found = said.copy()
+        highest = ticks_max if said.ndim == 1 else ticks_max[:, np.newaxis]
+        for fault, span in self._oracle:
+            if isinstance(fault, OracleWrong) and span.holds(step):
+                off = np.clip(np.rint(found * (1.0 + fault.size)), 1, highest).astype(np.int64)
+                found = np.where(self._concerned(fault, said) & (found != SILENT), off, found)
         # As with sources: whoever stands still repeats what it said, wrong or not.
-        for fault, span in sorted(self._oracle, key=lambda planned: isinstance(planned[0], OracleStale)):
-            during = (steps >= span.first) & (steps < span.end)
-            for column in self._columns(fault, found):
-                column[during] = fault.failing(column, during)
+        still = np.zeros(said.shape, dtype=np.bool_)
+        for fault, span in self._oracle:
+            if isinstance(fault, OracleStale) and span.holds(step):
+                still |= self._concerned(fault, said)
+        still &= self._last_said != SILENT
+        found = np.where(still, self._last_said, found)
+        self._last_said = np.where(found != SILENT, found, self._last_said)
         return found
 
-    def highest_ticks(self, market: int) -> int:
-        """Return the highest price of a market: of its true path, and of what is said of it where that is too high."""
+    def highest_ticks(self, market: int, highest: int) -> int:
+        """Return the highest price that is said of a market whose true path goes up to `highest`."""
         factor = 1.0
         for fault, _ in self._oracle:
             if isinstance(fault, OracleWrong) and fault.market in (None, self._symbols[market]):
                 factor *= max(1.0, 1.0 + fault.size)
-        return ceil(int(self._paths[:, market].max()) * factor)
+        return min(ceil(highest * factor), max(highest, TICKS_MAX))
 
     def impair(self, venue: Venue, step: int, atoms_per_quote: float) -> None:
         """Tell the venue what its liquidation engine may do in `step`: of several faults, the least (R-W61)."""
@@ -270,17 +271,24 @@ class Faults:
             row = (step - 1 - age) % len(self._feed)
             markets[:, FEED] = self._feed[row]
             marks, volatility_ppm = marks[: len(marks) - age], self._volatility_ppm[row]
-        markets[outside, M_INDEX_TICKS] = self._paths[step - 1, outside]
+        markets[outside, M_INDEX_TICKS] = self._outside[outside]
         return Tables(**{**tables.as_dict(), "markets": markets}), marks, volatility_ppm
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
-        """Return a copy of what is kept of the feed; all else follows from the step."""
-        return {"feed": self._feed.copy(), "volatility_ppm": self._volatility_ppm.copy()}
+        """Return a copy of what is remembered; all else follows from the step."""
+        return {
+            "feed": self._feed.copy(),
+            "volatility_ppm": self._volatility_ppm.copy(),
+            "last_said": self._last_said.copy(),
+            "outside": self._outside.copy(),
+        }
 
     def restore(self, snapshot: dict[str, NDArray[Any]]) -> None:
         """Go back to a snapshot of the same faults."""
         self._feed[:] = snapshot["feed"]
         self._volatility_ppm[:] = snapshot["volatility_ppm"]
+        self._last_said[:] = snapshot["last_said"]
+        self._outside[:] = snapshot["outside"]
 
     def _age_steps(self, step: int) -> int:
         """Return how many steps the feed is behind in `step`: it stalls first, so that nobody sees time run back."""
@@ -289,11 +297,20 @@ class Faults:
         ]
         return max(ages, default=0)
 
-    def _columns(self, fault: OracleFault, said: Integers) -> list[Integers]:
-        """Return the columns of `said`, as views, that a fault concerns."""
+    def _concerned(self, fault: OracleFault, said: Integers) -> NDArray[np.bool_]:
+        """Return which of the prices in `said` a fault concerns, in its shape."""
+        found = np.zeros(said.shape, dtype=np.bool_)
         markets = [market for market, symbol in enumerate(self._symbols) if fault.market in (None, symbol)]
         if said.ndim == 2:
+            found[markets, slice(None) if fault.source is None else fault.source] = True
+        elif fault.source is None:
             # An index of one price is no index of several, of which one could fail.
-            return [said[:, market] for market in markets if fault.source is None]
-        sources = range(said.shape[2]) if fault.source is None else [fault.source]
-        return [said[:, market, source] for market in markets for source in sources]
+            found[markets] = True
+        return found
+
+    def _note_outside(self, said: Integers) -> None:
+        """Note the price outside of each market: the middle of what sources say before anything fails."""
+        for market, prices in enumerate(said.reshape(len(said), -1)):
+            spoken = np.sort(prices[prices != SILENT])
+            if len(spoken):
+                self._outside[market] = spoken[(len(spoken) - 1) // 2]

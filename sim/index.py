@@ -58,7 +58,7 @@ def said_ticks(
     one_fails = any(fault.source is not None for fault in faults)
     if rule is None or not (one_fails or any(market.sources for market in markets)):
         return paths
-    _check_faults(faults, markets, len(rule.weights))
+    _check_faults(faults, len(rule.weights))
     columns = []
     for market, spec in enumerate(markets):
         number = market_number(scenario, venue, market)
@@ -95,17 +95,11 @@ def _check_sources(scenario: Scenario, spec: AnyMarket, rule: Index | None, venu
         )
 
 
-def _check_faults(faults: Sequence[OracleFault], markets: Sequence[AnyMarket], sources: int) -> None:
-    """Refuse faults of sources that the rules do not weigh, or that only the run will tell of."""
+def _check_faults(faults: Sequence[OracleFault], sources: int) -> None:
+    """Refuse faults of sources that the rules do not weigh."""
     for fault in faults:
         if fault.source is not None and fault.source >= sources:
             raise ScenarioError(
                 f"faults: source: mark.index of the rules weighs {sources} sources, numbered from 0 "
                 f"(got {fault.source})"
             )
-        for spec in markets:
-            if fault.market in (None, spec.symbol) and any(source.venue is not None for source in spec.sources):
-                raise ScenarioError(
-                    f"faults: the index of {spec.symbol} is made of another venue's book: give the fault "
-                    f"to that source, markets.{spec.symbol}.sources.0.faults"
-                )

@@ -13,7 +13,7 @@ from delever.agents.view import View
 from delever.engine.rules.base import ATOMS_PER_QUOTE
 from delever.engine.rules.ruleset import RuleSet
 from delever.engine.state import Market
-from delever.engine.tables import M_MARK_TICKS
+from delever.engine.tables import M_MARK_TICKS, M_PRICE_MAX_TICKS
 from delever.engine.venue import StepReport, Venue, no_lap
 
 from .accounts import Directory, Roster
@@ -71,9 +71,8 @@ class Site:
         self._books: list[tuple[int, int, BookSource]] = []
         self.money = money_of(rules.contract, self.markets, self._index_ticks[0].tolist())
         self.faults = Faults(
-            scenario.faults_of(name), self.symbols, self._index_ticks, scenario.dt_s, scenario.warmup_steps
+            scenario.faults_of(name), self.symbols, self._said_ticks.shape[1:], scenario.dt_s, scenario.warmup_steps
         )
-        self._said_ticks = self.faults.said(self._said_ticks)
         lot_sizes = [float(market.lot_size) for market in self.markets]
         self.supplies = Supplies(scenario.supplies_of(name), lot_sizes, scenario.dt_s, scenario.warmup_steps)
         self.venue = self._open(journal, check)
@@ -123,7 +122,7 @@ class Site:
             said = said.copy()
             for market, place, book in self._books:
                 said[market, place] = book.say(step)
-        return said
+        return self.faults.heard(said, self.venue.tables.markets[:, M_PRICE_MAX_TICKS] - 1, step)
 
     def trade(self, commands: Integers, said: Integers) -> None:
         """Let the venue process a step; a broken law stops the run with seed and step."""
@@ -186,7 +185,7 @@ class Site:
         """Return the venue, with a price range for each of its markets."""
         markets = []
         for number, spec in enumerate(self.markets):
-            highest = self.faults.highest_ticks(number)
+            highest = self.faults.highest_ticks(number, int(self._index_ticks[:, number].max()))
             price_max = 2 * highest if spec.price_max is None else int(spec.price_max / spec.tick_size)
             if highest >= price_max:
                 raise ScenarioError(

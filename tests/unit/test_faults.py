@@ -6,18 +6,29 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from delever.engine.rules.io import load_rules
 from delever.engine.tables import M_INDEX_TICKS, V_DUE_UNITS_MAX, V_DUE_VALUE_MAX_ATOMS
 from delever.experiments.figures import price_figure
 from delever.experiments.folder import RunFolder
 from delever.experiments.story import tell
-from delever.sim.faults import EngineCapped, EngineSlowed, EngineStopped, Fault, Faults, Outage, span_of
-from delever.sim.index import said_ticks
+from delever.sim.faults import (
+    EngineCapped,
+    EngineSlowed,
+    EngineStopped,
+    Fault,
+    Faults,
+    OracleStale,
+    OracleWrong,
+    Outage,
+    span_of,
+)
 from delever.sim.model import MarketModel
 from delever.sim.run import simulate
 from delever.sim.scenario import ScenarioError
 from tests.twins import change, crash
+from tests.two_venues import two_venues
 
 FALL = {"at_s": 600, "length_s": 200}
 MARK_IS_INDEX = {"mark": {"components": ["index"]}}
@@ -50,7 +61,7 @@ def test_a_fault_lasts_for_the_steps_of_its_time_and_one_at_least(
 def limits_by_step(*faults: Fault) -> list[tuple[int, int]]:
     """Return what the engine is allowed in steps 0 to 9, -1 without a limit; 100 atoms to the quote unit."""
     model = model_of(**CALM)
-    planned = Faults(faults, ["X"], np.full((11, 1), 100), 1, 0)
+    planned = Faults(faults, ["X"], (1,), 1, 0)
     seen = []
     for step in range(10):
         planned.impair(model.venue, step, 100.0)
@@ -109,30 +120,53 @@ def test_who_has_no_faults_has_the_run_of_always() -> None:
 # The oracle
 
 
+def heard(said: NDArray[np.int64], *faults: Fault) -> NDArray[np.int64]:
+    """Return what the venue hears at each step of what is said at each, in the same shape."""
+    planned = Faults(faults, ["X", "Y"], said.shape[1:], 1, 0)
+    limit = np.array([1_000, 1_000])
+    return np.array([planned.heard(row, limit, step) for step, row in enumerate(said)])
+
+
 def test_a_stale_index_stands_still_and_a_wrong_one_is_off_for_its_time() -> None:
-    faults = [
-        {"kind": "oracle_stale", "at_s": 620, "length_s": 30, "market": "X"},
-        {"kind": "oracle_wrong", "at_s": 100, "length_s": 5, "size": 0.5},
-    ]
-    true, failing = model_of().sites[0]._said_ticks[:, 0], model_of(faults=faults).sites[0]._said_ticks[:, 0]
-    assert (failing[620:650] == true[619]).all()
-    assert (failing[100:105] == 1.5 * true[100]).all()
-    rest = np.r_[0:100, 105:620, 650:901]
-    assert (failing[rest] == true[rest]).all()
+    said = np.column_stack([np.arange(100, 110), np.arange(500, 510)])
+    stale = OracleStale(kind="oracle_stale", at_s=6, length_s=3, market="Y")
+    wrong = OracleWrong(kind="oracle_wrong", at_s=4, length_s=3, size=0.5)
+    found = heard(said, stale, wrong)
+    assert found[:, 0].tolist() == [100, 101, 102, 103, 156, 158, 159, 107, 108, 109]
+    assert found[:, 1].tolist() == [500, 501, 502, 503, 756, 758, 758, 758, 758, 509], "it repeats what was wrong"
+    assert heard(said, OracleStale(kind="oracle_stale", at_s=0, length_s=4))[:4, 0].tolist() == [100] * 4
+    double = OracleWrong(kind="oracle_wrong", at_s=1, length_s=1, size=9.0)
+    assert heard(said, double)[1].tolist() == [1_000, 1_000], "there is no room for more"
 
 
-def test_one_source_of_several_may_fail_and_a_median_does_not_mind() -> None:
-    rules = load_rules("textbook,mark.index.weights=[1,1,1]")
+def test_one_source_of_several_may_fail_and_the_silent_stay_silent_unless_they_repeat() -> None:
+    said = np.tile([[[100, 0, 102], [200, 201, 0]]], (8, 1, 1))
+    said[::2, 0, 1] = 101
+    wrong = OracleWrong(kind="oracle_wrong", at_s=3, length_s=2, size=-0.5, source=1)
+    found = heard(said, wrong)
+    assert found[3].tolist() == [[100, 0, 102], [200, 100, 0]]
+    assert found[4].tolist() == [[100, 50, 102], [200, 100, 0]]
+    stale = OracleStale(kind="oracle_stale", at_s=3, length_s=2, market="X", source=1)
+    assert heard(said, stale)[3].tolist() == [[100, 101, 102], [200, 201, 0]]
+    assert (heard(said[:, :, 0], stale) == said[:, :, 0]).all(), "an index of one price has no source 1"
+
+
+def test_a_median_of_three_sources_does_not_mind_one_that_stands_still() -> None:
     stale = {"kind": "oracle_stale", "source": 1, **FALL}
-    model = MarketModel(crash(faults=[stale]), rules=rules, seed=1, collect=False)
-    said = model.sites[0]._said_ticks[:, 0]
-    assert said.shape == (901, 3)
-    assert (said[600:800, 1] == said[599, 1]).all() and (said[:, 0] == said[:, 2]).all()
-    go(model, 700)
-    assert model.venue.tables.markets[0, M_INDEX_TICKS] == said[700, 0] < said[700, 1]
-    plain = crash(faults=[stale])
-    paths = model.sites[0]._index_ticks
-    assert (said_ticks(plain, paths, None, 1) == paths).all(), "one price has no source 1"
+    rules = load_rules("textbook,mark.index.weights=[1,1,1]")
+    failing, sound = (MarketModel(crash(faults=faults), rules=rules, seed=1, collect=False) for faults in ([stale], []))
+    index = [int(go(model, 700).venue.tables.markets[0, M_INDEX_TICKS]) for model in (failing, sound)]
+    assert index == [14_080, 14_080]
+
+
+def test_an_index_out_of_the_book_of_another_venue_may_fail_too() -> None:
+    wrong = {"kind": "oracle_wrong", "at_s": 0, "length_s": 1, "size": -0.5}
+    index = []  # in the step that ends the warm-up of a minute
+    for faults in ([], [wrong]):
+        model = go(MarketModel(two_venues(faults=faults), seed=1, collect=False), 60)
+        index.append(int(model.venue.tables.markets[0, M_INDEX_TICKS]))
+        assert model.look().index_ticks[0] == index[0], "traders see what the book says"
+    assert index[1] == round(index[0] / 2)
 
 
 @pytest.mark.parametrize(("believed", "seen"), [(False, 16_000), (True, 12_000)])
@@ -294,5 +328,5 @@ def test_faults_that_cannot_be_are_refused(fault: dict[str, Any], message: str) 
 def test_a_source_that_the_rules_do_not_weigh_is_refused() -> None:
     wrong = {"kind": "oracle_stale", "source": 3, **FALL}
     rules = load_rules("textbook,mark.index.weights=[1,1,1]")
-    with pytest.raises(ScenarioError, match=r"faults.0.source: mark.index of the rules weighs 3 sources"):
+    with pytest.raises(ScenarioError, match=r"faults: source: mark\.index of the rules weighs 3 sources"):
         MarketModel(crash(faults=[wrong]), rules=rules)
