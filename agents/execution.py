@@ -73,7 +73,7 @@ class ExecutionParameters(CohortParameters):
     child_share: float = Field(default=0.002, gt=0.0, le=1.0)
     """Value of a child as a share of equity; a large order lasts as many mean intervals as it has children."""
     children_min: float = Field(default=5.0, ge=1.0, le=1e6)
-    """Scale of the number of children, ..."""
+    """Least number of children, ..."""
     children_tail: float = Field(default=1.5, gt=0.0, le=100.0)
     """... and exponent of its power law (1.5: Gabaix, Gopikrishnan, Plerou and Stanley 2003)."""
     children_max: float = Field(default=1_000.0, ge=1.0, le=1e6)
@@ -99,7 +99,8 @@ class Execution(Cohort):
     def prepare(self) -> None:
         """Make the course of an order, the table of sizes and the memory."""
         parameters = self.parameters
-        self.children = power_law(parameters.children_min, parameters.children_tail, parameters.children_max).values
+        least, most = parameters.children_min, max(parameters.children_max, parameters.children_min)
+        self.children = least + power_law(least, parameters.children_tail, most - least).values
         self.course = course(parameters)
         self.columns = {"task": np.zeros(self.n, dtype=TASK)}
 
@@ -160,7 +161,7 @@ def _begin(
     held = t.positions[position_row(t, account, market), P_LOTS]
     full = fullness(t, account, market, largest)
     side = 1 if uniform(roots, SIDE, key, waking, 0) < 0.5 - 0.5 * full else -1
-    number = 1.0 + element(children, uniform(roots, SIZE, key, waking, 0))
+    number = element(children, uniform(roots, SIZE, key, waking, 0))
     child = p["child_share"] * account_equity_atoms(t, account) / lot_atoms(t, market)
     lots = min(int(number * child), room_lots(t, account, market, side, largest))
     if lots <= 0:

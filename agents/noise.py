@@ -15,19 +15,23 @@ from delever.engine.tables import (
 )
 
 from .account import account_equity_atoms, fullness, largest_lots, lot_atoms, opposite_ticks, room_lots
+from .attention import AttentionParameters, attends
 from .cohort import Cohort, Commands, Floats
 from .draw_kernels import DRAW_STRIDE, Words, pick_market, trader_word, uniform_of
 from .draws import Stream
 from .outbox import write_cancel_all, write_limit, write_market, write_use_cross
-from .parameters import CohortParameters, Numbers, Record
+from .parameters import Numbers, Record
 from .quantiles import element, exponential, power_law
 from .view import Ints, View
 
 CHOICE = int(Stream.CHOICE)
 COMMANDS_MAX = 2
 
+# Traits, drawn once for each trader.
+TRAIT_HORIZON = 0
 
-class NoiseParameters(CohortParameters):
+
+class NoiseParameters(AttentionParameters):
     """Zero-intelligence traders."""
 
     mean_interval_s: float = Field(default=120.0, gt=0.0, le=1e9)
@@ -68,6 +72,7 @@ class Noise(Cohort):
     def prepare(self) -> None:
         """Make the tables of sizes and distances."""
         parameters = self.parameters
+        self.horizon_s = parameters.horizons_s(self.trait(TRAIT_HORIZON))
         self.size = exponential().values
         self.distance_ppm = power_law(
             parameters.distance_scale_ppm, parameters.distance_exponent, parameters.distance_max_ppm
@@ -78,16 +83,16 @@ class Noise(Cohort):
         out = self.outbox(len(wakers) * COMMANDS_MAX)
         return self.written(
             decide_noise(
-                view.tables, self.numbers, self.size, self.distance_ppm, self.roots, self.rows, self.keys,
-                self.wakings, wakers, out,
+                view.tables, self.numbers, self.horizon_s, self.size, self.distance_ppm, view.mark_history, view.dt_s,
+                self.roots, self.rows, self.keys, self.wakings, wakers, out,
             )
         )  # fmt: skip
 
 
 @kernel
 def decide_noise(
-    t: Tables, numbers: Numbers, sizes: Floats, distances_ppm: Floats, roots: Words, rows: Ints, keys: Ints,
-    wakings: Ints, wakers: Ints, out: Table,
+    t: Tables, numbers: Numbers, horizons_s: Floats, sizes: Floats, distances_ppm: Floats, mark_history: Ints,
+    dt_s: int, roots: Words, rows: Ints, keys: Ints, wakings: Ints, wakers: Ints, out: Table,
 ) -> int:  # fmt: skip
     """Write the commands of all wakers to `out` and return how many there are."""
     row = 0
@@ -96,6 +101,9 @@ def decide_noise(
         key, waking = keys[waker], wakings[waker]
         market = pick_market(t, roots, key, waking)
         word = trader_word(roots[CHOICE], key)
+        draw = uniform_of(word, waking + 4 * DRAW_STRIDE)
+        if not attends(t, numbers[0], mark_history, market, horizons_s[waker], dt_s, draw):
+            continue
         row = write_use_cross(t, out, row, rows[waker], market)
         row = _act(t, numbers[0], sizes, distances_ppm, word, waking, rows[waker], market, out, row)
     return row

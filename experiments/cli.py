@@ -9,6 +9,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from .catalogue import rules_app, scenarios_app
 from .errors import EXIT_FOUND, UserError, guarded
+from .options import AsJson, Rules, RulesList, ScenarioName, Sets, Traders
 
 DESCRIPTION = """A laboratory for liquidation cascades: simulated traders, an order book, the margin rules of exchanges.
 
@@ -34,41 +35,6 @@ app = App(
 app.command(rules_app)
 app.command(scenarios_app)
 app.command("delever.benchmarks.command:bench_app", name="bench", help="Measure how fast delever is on this machine.")
-
-ScenarioName = Annotated[str, Parameter(help="Built-in scenario (delever scenarios list) or a TOML file.")]
-Rules = Annotated[
-    str,
-    Parameter(
-        help="Preset (delever rules list) or TOML file; changes to it after commas: textbook,margin.leverage_max=5.",
-    ),
-]
-RulesList = Annotated[
-    list[str],
-    Parameter(
-        name="--rules",
-        negative=(),
-        help="Preset or TOML file, with changes after commas: hyperliquid,liquidation.act=false. Once for each rule "
-        "set; the first is what the others are compared with; all means every preset.",
-    ),
-]
-Sets = Annotated[
-    list[str] | None,
-    Parameter(
-        name="--set",
-        negative=(),
-        help="Change one value, as often as you like: traders=5000, duration_s=3600, cohorts.retail.share=0.5, "
-        "markets.BTC.path.volatility=0.9, rules.margin.leverage_max=10.",
-    ),
-]
-Traders = Annotated[
-    int | None, Parameter(help="How many traders the cohorts have shares of, instead of the scenario's number.")
-]
-AsJson = Annotated[
-    bool,
-    Parameter(
-        name="--json", negative=(), show_default=False, help="Print exactly one JSON object on stdout, nothing else."
-    ),
-]
 
 
 @app.command
@@ -425,6 +391,59 @@ def validate(
     validate_market(
         scenario, rules=rules, against=against, symbol=symbol, sets=sets or [], traders=traders, seeds=seeds,
         first_seed=first_seed, jobs=jobs, out=out, as_json=as_json,
+    )  # fmt: skip
+
+
+@app.command
+def calibrate(
+    scenario: Annotated[str, Parameter(help="Built-in scenario or a TOML file.")],
+    /,
+    *,
+    free: Annotated[
+        list[str] | None,
+        Parameter(
+            help="A parameter that may change, KEY=LOW..HIGH or KEY=LOW..HIGH:log, keys as for --set; once for each. "
+            "Between whole numbers it stays whole."
+        ),
+    ] = None,
+    rows: Annotated[
+        str | None, Parameter(help="Rows of the scorecard that count, e.g. 1,4,6.", show_default=lambda _: "all")
+    ] = None,
+    against: Annotated[
+        Path | None,
+        Parameter(help="Market to come near, a file as for delever validate; none: what passes in real markets."),
+    ] = None,
+    symbol: Annotated[str | None, Parameter(help="Symbol to pick from a file that holds several.")] = None,
+    rules: Rules = "textbook",
+    sets: Sets = None,
+    traders: Traders = None,
+    seeds: Annotated[int, Parameter(help="Seeds of each trial, the same for all.")] = 2,
+    first_seed: Annotated[int, Parameter(name="--seed", help="The first of them.")] = 0,
+    generations: Annotated[int, Parameter(help="Generations of trials after the first.")] = 10,
+    population: Annotated[int, Parameter(help="Trials of a generation, at least 5.")] = 16,
+    jobs: Annotated[int, Parameter(help="Runs at the same time, each in a process of its own.")] = 1,
+    out: Annotated[
+        Path | None, Parameter(help="Folder to write to.", show_default=lambda _: "results/calibrate-SCENARIO")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change parameters of a scenario until it looks like a market: the method of simulated moments.
+
+    The moments are the numbers of delever validate; what is made small is their mean squared distance to those of a
+    file, or to what passes. Writes calibrated.toml (the scenario), calibration.json (what --json prints) and
+    trials.csv. Each run is stored as soon as it is finished: the same command goes on where it stopped.
+
+    For example:
+
+        delever calibrate calm --free cohorts.maker.half_spread_ppm=20..200:log --rows 14,16 --jobs 2
+        delever calibrate mine.toml --free cohorts.noise.share=0.05..0.5 --against BTCUSDT-1m-2025-02.csv.gz
+    """
+    from .calibrating import calibrate_scenario
+
+    calibrate_scenario(
+        scenario, free=free or [], rows=rows, against=against, symbol=symbol, rules=rules, sets=sets or [],
+        traders=traders, seeds=seeds, first_seed=first_seed, generations=generations, population=population, jobs=jobs,
+        out=out, as_json=as_json,
     )  # fmt: skip
 
 
