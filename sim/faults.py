@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from delever.agents.cohort import NO_COMMANDS
+from delever.engine.commands import C_KIND, Kind
 from delever.engine.tables import (
     M_BEST_ASK,
     M_BEST_BID,
@@ -134,7 +135,7 @@ class Outage(_Fault):
 
     kind: Literal["outage"]
     commands: Literal["lost", "held"] = "held"
-    """What arrives meanwhile is lost, or comes in a burst at the end, in the order of arrival."""
+    """What arrives meanwhile comes in a burst at the end, in the order of arrival; or is lost, but for deposits."""
 
 
 class DataDelay(_Fault):
@@ -186,6 +187,7 @@ class Faults:
         self._delays = [(fault, span) for fault, span in planned if isinstance(fault, DataDelay)]
         self._symbols = tuple(symbols)
         self._dt_s = dt_s
+        self._deposits: Integers = NO_COMMANDS
         # The last price that everybody said who is sound, and the price outside.
         self._last_said = np.zeros(said_shape, dtype=np.int64)
         self._outside = np.zeros(len(self._symbols), dtype=np.int64)
@@ -245,7 +247,15 @@ class Faults:
         if failing == {"held"}:
             return NO_COMMANDS
         arrived = gateway.collect(step)
-        return NO_COMMANDS if failing else arrived
+        if failing:
+            # Who sends money has parted with it: it is credited when the venue is back.
+            deposits = arrived[np.isin(arrived[:, C_KIND], (Kind.DEPOSIT, Kind.DEPOSIT_ASSET))]
+            self._deposits = np.concatenate([self._deposits, deposits])
+            return NO_COMMANDS
+        if len(self._deposits):
+            arrived = np.concatenate([self._deposits, arrived])
+            self._deposits = NO_COMMANDS
+        return arrived
 
     def note(self, tables: Tables, volatility_ppm: Floats, step: int) -> None:
         """Keep what the feed says at the end of `step`, where it will be late."""
@@ -281,6 +291,7 @@ class Faults:
             "volatility_ppm": self._volatility_ppm.copy(),
             "last_said": self._last_said.copy(),
             "outside": self._outside.copy(),
+            "deposits": self._deposits.copy(),
         }
 
     def restore(self, snapshot: dict[str, NDArray[Any]]) -> None:
@@ -289,6 +300,7 @@ class Faults:
         self._volatility_ppm[:] = snapshot["volatility_ppm"]
         self._last_said[:] = snapshot["last_said"]
         self._outside[:] = snapshot["outside"]
+        self._deposits = snapshot["deposits"].copy()
 
     def _age_steps(self, step: int) -> int:
         """Return how many steps the feed is behind in `step`: it stalls first, so that nobody sees time run back."""

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from delever.engine.commands import C_ACCOUNT, C_KIND, Kind, batch
 from delever.engine.rules.io import load_rules
 from delever.engine.tables import M_INDEX_TICKS, V_DUE_UNITS_MAX, V_DUE_VALUE_MAX_ATOMS
 from delever.experiments.figures import price_figure
 from delever.experiments.folder import RunFolder
+from delever.experiments.paired import paired_difference
 from delever.experiments.story import tell
 from delever.sim.faults import (
     EngineCapped,
@@ -26,7 +28,7 @@ from delever.sim.faults import (
 )
 from delever.sim.model import MarketModel
 from delever.sim.run import simulate
-from delever.sim.scenario import ScenarioError
+from delever.sim.scenario import ScenarioError, load_scenario, set_values
 from tests.twins import change, crash
 from tests.two_venues import two_venues
 
@@ -199,6 +201,26 @@ def test_in_an_outage_commands_are_held_and_come_in_a_burst_or_are_lost() -> Non
     assert runs["held"][29] > 3 * max(all_of_them[25:40]) > 3 * runs["lost"][29]
 
 
+def test_deposits_of_an_outage_are_credited_when_it_ends() -> None:
+    """In order, before what arrives then; orders are lost."""
+
+    class Post:
+        def collect(self, step: int) -> NDArray[np.int64]:
+            kinds = [Kind.MARKET, Kind.DEPOSIT, Kind.WITHDRAW, Kind.DEPOSIT_ASSET]
+            return batch(4, account=step, kind=kinds)
+
+    planned = Faults([Outage(kind="outage", commands="lost", at_s=2, length_s=2)], ["X"], (1,), 1, 0)
+    other = Faults([Outage(kind="outage", commands="lost", at_s=2, length_s=2)], ["X"], (1,), 1, 0)
+    found = [planned.arrivals(Post(), step) for step in range(4)]  # type: ignore[arg-type]
+    assert [len(each) for each in found] == [4, 4, 0, 0]
+    other.restore(planned.snapshot())
+    for each in (planned, other):
+        last = each.arrivals(Post(), 4)  # type: ignore[arg-type]
+        assert last[:, C_ACCOUNT].tolist() == [2, 2, 3, 3, 4, 4, 4, 4]
+        assert last[:5, C_KIND].tolist() == [Kind.DEPOSIT, Kind.DEPOSIT_ASSET] * 2 + [Kind.MARKET]
+        assert len(each.arrivals(Post(), 5)) == 4  # type: ignore[arg-type]
+
+
 def test_late_data_stall_and_then_lag_behind_and_own_accounts_are_known() -> None:
     late = {"kind": "data_delay", "at_s": 630, "length_s": 40, "delay_s": 15}
     model = model_of(faults=[late])
@@ -270,6 +292,16 @@ def test_who_decides_on_old_data_is_liquidated_more() -> None:
     late = {"kind": "data_delay", "delay_s": 60, **FALL}
     twin = crash(rules=MARK_IS_INDEX)
     assert change("liquidations", crash(rules=MARK_IS_INDEX, faults=[late]), twin, seeds=4).low > 3
+
+
+def test_in_the_scenario_of_an_outage_winners_pay_for_it() -> None:
+    """Paired twin: the same world without the fault. The share of what others than the liquidated lose."""
+    world = set_values(load_scenario("engine-outage"), ["traders=300", "duration_s=2700"])
+    shares = []
+    for each in (world, set_values(world, ["faults=[]"])):
+        paid = [simulate(each, "binance-usdm", seed).summary["waterfall"] for seed in range(1, 7)]
+        shares.append(np.array([layers["adl"] / (layers["adl"] + layers["fund"]) for layers in paid]))
+    assert paired_difference(*shares).low > 0
 
 
 # What is told of it
