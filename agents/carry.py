@@ -46,6 +46,8 @@ class CarryParameters(PairParameters):
     """Share of the largest position that one order is for, so that both legs are built and taken down in parts."""
     bare: Literal["sell", "rehedge", "wait"] = "sell"
     """What is done when the short leg was taken: sell the long leg at once, build a new short leg, or nothing."""
+    pause_s: float = Field(default=3_600.0, ge=0.0, le=1e9)
+    """Time after that in which nothing is built."""
 
     @model_validator(mode="after")
     def _closes_below_opening(self) -> CarryParameters:
@@ -67,7 +69,8 @@ class Carry(Pair):
     parameters: CarryParameters
 
     def prepare(self) -> None:
-        """Draw what is fixed for life."""
+        """Draw what is fixed for life, and make the column."""
+        self.columns = {"away_until_s": np.zeros(self.n, dtype=np.int64)}
         self.open_ppm = self.parameters.open_ppm + self.parameters.open_spread_ppm * self.trait(TRAIT_OPEN)
 
     def decide_at(self, views: Sequence[View], wakers: Ints) -> tuple[Commands, ...]:
@@ -86,7 +89,11 @@ class Carry(Pair):
         lots = [view.lots(rows[wakers], m) for view, rows, m in zip(views, self.accounts, markets, strict=True)]
         bare = lots[HERE] + lots[THERE]
         opening, closing = self._pays(views, markets)
-        opens, leaves = opening >= self.open_ppm[wakers], np.full(len(wakers), closing < self.parameters.close_ppm)
+        away = self.columns["away_until_s"]
+        time_s = views[HERE].time_s
+        away[wakers[bare > 0]] = time_s + int(np.ceil(self.parameters.pause_s))
+        opens = (opening >= self.open_ppm[wakers]) & (away[wakers] <= time_s)
+        leaves = np.full(len(wakers), closing < self.parameters.close_ppm)
         most = self._largest(views, markets, wakers)
         part = np.ceil(most * self.parameters.part_share).astype(np.int64)
         even = bare == 0

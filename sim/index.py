@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from delever.agents.parameters import MAIN
 from delever.engine.rules.index import Index
 
-from .faults import OracleFault
+from .faults import Fault, OracleFault
 from .paths import IndexPath
 from .places import AnyMarket
 from .price_files import PriceFileError
@@ -54,8 +54,8 @@ def said_ticks(
     markets = scenario.markets_of(venue)
     for spec in markets:
         _check_sources(scenario, spec, rule, venue)
-    faults = [fault for fault in scenario.faults_of(venue) if isinstance(fault, OracleFault)]
-    one_fails = any(fault.source is not None for fault in faults)
+    faults = scenario.faults_of(venue)
+    one_fails = any(isinstance(fault, OracleFault) and fault.source is not None for fault in faults)
     if rule is None or not (one_fails or any(market.sources for market in markets)):
         return paths
     _check_faults(faults, len(rule.weights))
@@ -95,11 +95,13 @@ def _check_sources(scenario: Scenario, spec: AnyMarket, rule: Index | None, venu
         )
 
 
-def _check_faults(faults: Sequence[OracleFault], sources: int) -> None:
+def _check_faults(faults: Sequence[Fault], sources: int) -> None:
     """Refuse faults of sources that the rules do not weigh."""
-    for fault in faults:
+    for number, fault in enumerate(faults):
+        if not isinstance(fault, OracleFault):
+            continue
         if fault.source is not None and fault.source >= sources:
             raise ScenarioError(
-                f"faults: source: mark.index of the rules weighs {sources} sources, numbered from 0 "
+                f"faults.{number}.source: mark.index of the rules weighs {sources} sources, numbered from 0 "
                 f"(got {fault.source})"
             )

@@ -189,6 +189,8 @@ class Scenario(Part):
                 if venue not in names:
                     hint = did_you_mean(venue, names) or f"; there are {', '.join(names)}"
                     raise ValueError(f"cohorts.{cohort.name}: no venue is called {venue!r}{hint}")
+            if len(cohort.venues) > 1:
+                self._check_pair(cohort.name, *cohort.venues)
         symbols = {venue: {market.symbol for market in self.markets_of(venue)} for venue in names}
         places = [(venue, market) for venue in names for market in self.markets_of(venue)]
         for venue, market in places:
@@ -205,6 +207,19 @@ class Scenario(Part):
                         f"{self.told(venue)}markets.{market.symbol}.sources: venue must be another one with a market "
                         f"{market.symbol} (got {source.venue!r}; there are {', '.join(known) or 'none'})"
                     )
+
+    def _check_pair(self, name: str, venue: str, other: str) -> None:
+        """Refuse two venues at which the same number of lots is not the same size of something."""
+        here, there = ({market.symbol: market.lot_size for market in self.markets_of(each)} for each in (venue, other))
+        shared = here.keys() & there.keys()
+        if not shared:
+            raise ValueError(f"cohorts.{name}: {venue!r} and {other!r} have no market of the same symbol")
+        for symbol in sorted(shared):
+            if here[symbol] != there[symbol]:
+                raise ValueError(
+                    f"cohorts.{name}: trades at {venue!r} and {other!r}, where lot_size of {symbol} must be the same "
+                    f"(got {here[symbol]} and {there[symbol]})"
+                )
 
     def replaced(self, values: Mapping[str, Any]) -> Scenario:
         """Return this scenario with some of its fields replaced, e.g. `traders=500`. Raises ScenarioError."""
