@@ -103,7 +103,7 @@ RISE = {"kind": "constant", "price": 8000, "shocks": [{"kind": "ramp", "at_s": 6
 def test_the_gap_is_the_wider_the_longer_money_takes_between_the_venues() -> None:
     """A rise of both venues drains the account that is short: who waits for money lets the gap be."""
     gaps = [
-        np.array([gap_ppm(apart(6_000.0, RISE, transfer_s=transfer_s), seed) for seed in range(1, 7)])
+        np.array([gap_ppm(apart(20_000.0, RISE, transfer_s=transfer_s), seed) for seed in range(1, 9)])
         for transfer_s in (5.0, 1e6)
     ]
     change = paired_difference(gaps[1], gaps[0])
