@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from delever.agents.parameters import MAIN
+
 from .folder import RunFolder
 from .words import amount, clock, count_of, duration, three_figures
 
@@ -18,7 +20,7 @@ class Failure(NamedTuple):
 
 
 def failures(run: RunFolder) -> list[Failure]:
-    """Return the faults of a run in order of time; runs of old know none."""
+    """Return the faults of the venue of a run, in order of time; runs of old know none."""
     scenario = run.manifest["scenario"]
     warmup_s = -(-int(scenario.get("warmup_s", 0)) // run.dt_s) * run.dt_s
     found = [
@@ -26,6 +28,7 @@ def failures(run: RunFolder) -> list[Failure]:
             warmup_s + fault["at_s"], warmup_s + fault["at_s"] + fault["length_s"], str(fault["kind"]), _words(fault)
         )
         for fault in scenario.get("faults") or ()
+        if fault.get("venue", MAIN) == run.manifest.get("venue", MAIN)
     ]
     return sorted(found)
 

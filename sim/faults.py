@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from delever.agents.cohort import NO_COMMANDS
+from delever.agents.parameters import MAIN
 from delever.engine.commands import C_KIND, Kind
 from delever.engine.tables import (
     M_BEST_ASK,
@@ -53,6 +54,8 @@ class _Fault(BaseModel):
     """Seconds after the end of the warm-up."""
     length_s: Annotated[float, Field(gt=0.0, le=LENGTH_S_MAX)]
     """Seconds until all is sound again."""
+    venue: str = MAIN
+    """Name of the venue that it befalls."""
 
 
 class _EngineFault(_Fault):

@@ -113,7 +113,7 @@ class Scenario(Part):
 
     def faults_of(self, venue: str) -> tuple[Fault, ...]:
         """Return what fails at a venue."""
-        return self.faults if venue == MAIN else ()
+        return tuple(fault for fault in self.faults if fault.venue == venue)
 
     def blocks_of(self, venue: str) -> Blocks | None:
         """Return the blocks in which commands reach a venue, None without."""
@@ -165,14 +165,7 @@ class Scenario(Part):
         for name in self.activity.steady if self.activity is not None else ():
             if name not in cohorts:
                 raise ValueError(f"activity.steady: no cohort {name!r}; there are {', '.join(cohorts)}")
-        symbols = [market.symbol for market in self.markets]
-        for number, fault in enumerate(self.faults):
-            if fault.at_s >= self.duration_s:
-                raise ValueError(
-                    f"faults.{number}: {fault.kind} at {fault.at_s:g} s comes after the end at {self.duration_s} s"
-                )
-            if isinstance(fault, OracleFault) and fault.market not in (None, *symbols):
-                raise ValueError(f"faults.{number}.market: no market {fault.market!r}; there are {', '.join(symbols)}")
+        self._check_faults()
         for venue, blocks in [("", self.blocks), *((f"venues.{spec.name}.", spec.blocks) for spec in self.venues)]:
             if blocks is not None and blocks.block_ms * BLOCKS_PER_STEP_MAX < self.dt_s * 1_000:
                 raise ValueError(
@@ -180,6 +173,20 @@ class Scenario(Part):
                     f"at least {self.dt_s * 1_000 / BLOCKS_PER_STEP_MAX:g} ms (got {blocks.block_ms:g})"
                 )
         return self
+
+    def _check_faults(self) -> None:
+        """Refuse faults that come too late, or befall venues and markets that are not there."""
+        for number, fault in enumerate(self.faults):
+            if fault.at_s >= self.duration_s:
+                raise ValueError(
+                    f"faults.{number}: {fault.kind} at {fault.at_s:g} s comes after the end at {self.duration_s} s"
+                )
+            if fault.venue not in self.venue_names:
+                hint = did_you_mean(fault.venue, self.venue_names) or f"; there are {', '.join(self.venue_names)}"
+                raise ValueError(f"faults.{number}.venue: no venue is called {fault.venue!r}{hint}")
+            symbols = [market.symbol for market in self.markets_of(fault.venue)]
+            if isinstance(fault, OracleFault) and fault.market not in (None, *symbols):
+                raise ValueError(f"faults.{number}.market: no market {fault.market!r}; there are {', '.join(symbols)}")
 
     def _check_venues(self) -> None:
         """Refuse names of venues and markets that nothing is called by."""

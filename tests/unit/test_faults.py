@@ -161,6 +161,12 @@ def test_a_median_of_three_sources_does_not_mind_one_that_stands_still() -> None
     assert index == [14_080, 14_080]
 
 
+def test_a_fault_befalls_the_venue_it_names() -> None:
+    stopped = {"kind": "engine_stopped", "venue": "spot", "at_s": 0, "length_s": 1}
+    model = go(MarketModel(two_venues(faults=[stopped]), seed=1, collect=False), 60)
+    assert [int(site.venue.tables.venue[V_DUE_UNITS_MAX]) for site in model.sites] == [-1, 0]
+
+
 def test_an_index_out_of_the_book_of_another_venue_may_fail_too() -> None:
     wrong = {"kind": "oracle_wrong", "at_s": 0, "length_s": 1, "size": -0.5}
     index = []  # in the step that ends the warm-up of a minute
@@ -350,6 +356,10 @@ def test_the_report_says_what_failed_and_when(tmp_path: Path) -> None:
         ({"kind": "oracle_wrong", **FALL}, "size"),
         ({"kind": "melted", **FALL}, "melted"),
         ({"kind": "outage", "at_s": 5, "length_s": 0}, "length_s"),
+        (
+            {"kind": "outage", "venue": "mian", **FALL},
+            r"faults.0.venue: no venue is called 'mian'; did you mean 'main'",
+        ),
     ],
 )
 def test_faults_that_cannot_be_are_refused(fault: dict[str, Any], message: str) -> None:
