@@ -52,8 +52,8 @@ class SentimentParameters(CohortParameters):
     """Mean time between two wakings of a trader, in seconds."""
     wealth_quote_median: float = Field(default=2_000.0, gt=0.0, le=9e9)
     """Median of what a trader deposits at the start, in quote units."""
-    wealth_law: Literal["equal", "lognormal", "pareto"] = "pareto"
-    """Distribution of it: everybody the median, lognormal, or Pareto."""
+    wealth_law: Literal["equal", "lognormal", "pareto", "measured"] = "pareto"
+    """Distribution of it: everybody the median, lognormal, Pareto, or as measured on a venue (`agents/wealth.py`)."""
     wealth_tail: float = Field(default=1.2, gt=0.0, le=100.0)
     """Lognormal: standard deviation of the logarithm. Pareto: exponent, smaller is more unequal."""
     horizon_min_s: float = Field(default=43_200.0, gt=0.0, le=1e9)

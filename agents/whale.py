@@ -29,8 +29,8 @@ class WhaleParameters(CohortParameters):
     """Mean time between two wakings of an account, in seconds."""
     wealth_quote_median: float = Field(default=3_000_000.0, gt=0.0, le=9e9)
     """Median of what an account deposits at the start, in quote units."""
-    wealth_law: Literal["equal", "lognormal", "pareto"] = "equal"
-    """Distribution of it: everybody the median, lognormal, or Pareto."""
+    wealth_law: Literal["equal", "lognormal", "pareto", "measured"] = "equal"
+    """Distribution of it: everybody the median, lognormal, Pareto, or as measured on a venue (`agents/wealth.py`)."""
     direction: Literal["long", "short"] = "long"
     """Side of the position, in the scenario's first market."""
     leverage: float = Field(default=7.0, gt=0.0, le=1000.0)

@@ -11,10 +11,13 @@ from delever.agents.conformance import NotConforming, check_cohort, sample_views
 from delever.agents.draws import Stream
 from delever.agents.maker import Maker
 from delever.agents.noise import Noise
+from delever.agents.proprietary import Proprietary
 from delever.agents.retail import Retail
+from delever.agents.stops import Stops
 from delever.agents.trend import Trend
 from delever.agents.value import Value
 from delever.agents.view import View
+from delever.agents.volatility_target import VolatilityTarget
 from delever.engine.commands import (
     C_ACCOUNT,
     C_AMOUNT,
@@ -47,7 +50,7 @@ from delever.engine.tables import (
 from delever.engine.venue import Venue
 from tests.unit.board import LOT, MARK, MULTIPLIER_ATOMS, PRICE_MAX, Board, Ints, everybody, make, of_kind
 
-KINDS: list[type[Cohort]] = [Noise, Value, Trend, Retail, Maker, Backstop]
+KINDS: list[type[Cohort]] = [Noise, Value, Trend, Retail, Maker, Backstop, Stops, VolatilityTarget, Proprietary]
 UNBORROWED = RuleSet(margin=Margin(leverage_max=1))
 
 
@@ -486,7 +489,7 @@ def test_nobody_borrows_where_the_venue_lends_nothing(kind: type[Cohort]) -> Non
     assert kind is Backstop or bought.max() > 0
 
 
-@pytest.mark.parametrize("kind", [Noise, Value, Trend, Maker, Backstop])
+@pytest.mark.parametrize("kind", [Noise, Value, Trend, Maker, Backstop, Stops, Proprietary])
 def test_who_borrows_little_switches_an_isolated_market_to_cross(kind: type[Cohort]) -> None:
     board = Board(2, rules=RuleSet(margin=Margin(mode="isolated")))
     board.hold(1, 10)

@@ -25,6 +25,7 @@ from delever.engine.rules.presets import PRESETS
 from delever.experiments.choose import choose
 from delever.experiments.cli import app
 from delever.experiments.words import GLOSSARY
+from delever.sim.populations import BEHAVIOURS
 from delever.sim.scenario import load_scenario, scenario_names
 from tests.readme_blocks import readme_blocks
 from tests.tree import ROOT, project_files
@@ -275,3 +276,8 @@ def test_collars_are_as_told() -> None:
     told = text_of(Path("docs/odd.md"))
     for name in ("binance-usdm", "textbook", "hyperliquid"):
         assert f"{PRESETS[name].halts.collar_ppm / 10_000:g} % in `{name}`" in told
+
+
+def test_the_page_of_scenarios_has_a_row_for_every_kind_of_trader() -> None:
+    named = {name for cells in table_rows(Path("docs/scenarios.md")) for name in INLINE_CODE.findall(cells[0])}
+    assert set(BEHAVIOURS) - named == set()
