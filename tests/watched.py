@@ -47,10 +47,6 @@ class Seen(NamedTuple):
     """Bids and asks within 0.1 % of the best, the thinner side."""
     lots: dict[str, Ints]
 
-    def trough_bp(self) -> float:
-        """Return the lowest mark over index after the shock, in hundredths of a percent."""
-        return float((self.mark_ticks / self.index_ticks)[between(SHOCK_AT_S)].min() - 1.0) * 1e4
-
     def discount_bp(self) -> float:
         """Return the mean of mark over index in the four minutes after the fall."""
         after = between(SHOCK_AT_S + SHOCK_LENGTH_S, SHOCK_AT_S + 5 * SHOCK_LENGTH_S)

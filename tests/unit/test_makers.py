@@ -96,7 +96,7 @@ TIER = '[[cohorts]]\nkind = "maker"\nname = "{}"\ncount = 5\nmean_interval_s = 1
 
 
 def test_each_tier_of_makers_has_capital_and_speed_of_its_own() -> None:
-    """Everybody wakes in the first steps: the fast arrive at once, others after the scenario's 2 s, the slow after 5."""
+    """Everybody wakes in the first steps: the fast arrive at once, others after 2 s, the slow after 5."""
     tiers = {"fast": (1_000_000, "latency_ms = 0"), "usual": (100_000, ""), "slow": (10_000, "latency_ms = 5000")}
     text = LATENCIES + "".join(TIER.format(name, *tier) for name, tier in tiers.items())
     model = MarketModel(from_toml(text, "latencies.toml"), seed=3)

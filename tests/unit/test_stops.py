@@ -139,10 +139,10 @@ def targets_reached(market: Seen) -> float:
 
 
 def test_stops_deepen_a_fall() -> None:
-    """Twin: the same traders, entries and luck, but nobody sets stops. The index falls by 3 % in a minute."""
+    """Twin: the same longs with the same luck, but nobody sets stops. The index falls by 3 % in a minute."""
     users = {
-        "kind": "stops", "count": 80, "wealth_law": "equal", "long_share": 0.8, "target_share": 0.0,
+        "kind": "stops", "count": 120, "wealth_law": "equal", "long_share": 1.0, "target_share": 0.0,
         "trailing_share": 0.0, "close_share": 0.0,
     }  # fmt: skip
-    deeper = change(falling([users]), falling([users | {"stop_share": 0.0}]), SEEDS, Seen.trough_bp)
+    deeper = change(falling([users]), falling([users | {"stop_share": 0.0}]), SEEDS, Seen.discount_bp)
     assert deeper.high < 0.0
