@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import Any
 
 from . import margin
@@ -66,9 +67,11 @@ def aim(state: State, pocket: Any) -> int:
     """Return the equity that search and release aim at (R-A41)."""
     maintenance = margin.maintenance(state, pocket)
     initial = levels(state, maintenance)[1]
-    while margin.under(state, initial, maintenance):
-        initial += 1
-    return initial
+    # A trigger far above the initial level may be thousands of millions of atoms away: too far to count there.
+    enough = initial
+    while margin.under(state, enough, maintenance):
+        enough = 2 * enough + 1
+    return bisect_left(range(enough), True, lo=initial, key=lambda equity: not margin.under(state, equity, maintenance))
 
 
 def pay(state: State, unit: Any) -> None:
