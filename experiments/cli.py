@@ -309,7 +309,7 @@ def match(
 
 @app.command
 def study(
-    name: Annotated[str | None, Parameter(help="two-funds or disposal-speed; left out: says what each asks.")] = None,
+    name: Annotated[str | None, Parameter(help="Name of a study; left out: says what each asks.")] = None,
     /,
     *,
     sets: Annotated[
@@ -333,7 +333,8 @@ def study(
     """Answer a question by runs that differ in one thing, with the same luck.
 
     two-funds: 12-13 March 2020 through two venues, one that lost 5 % of its fund and one that lost half.
-    disposal-speed: how fast a fund should sell what it took over. Writes a figure, runs.parquet (a row per run) and
+    disposal-speed: how fast a fund should sell what it took over. tfg: leverage and fat tails. zero-intelligence: what
+    of a book comes from chance. Writes a figure, runs.parquet (a row per run) and
     study.json (what --json prints: rows with median, 5th and 95th percentile and paired difference of every measure,
     and what was claimed). Each run is stored as soon as it is finished: the same command goes on where it stopped.
 
@@ -341,6 +342,7 @@ def study(
 
         delever study two-funds --jobs 2
         delever study disposal-speed --seeds 20 --jobs 2
+        delever study tfg --set max_leverage=1,3,5,10 --seeds 4 --jobs 2
         delever study disposal-speed --seeds 8 --set rules.insurance.initial_quote=20000,100000 --json
     """
     from .studying import run_study

@@ -19,12 +19,14 @@ from .errors import UserError, advised, at_least, whole_file, writable_folder
 from .paired import METHOD
 from .runner import Finished, Progress, Task, run_all
 from .single import progress_bar
-from .studies import disposal_speed, two_funds
-from .studies.study import Arm, Study, complete, rows_of, settings, tasks_of
+from .studies import disposal_speed, tfg, two_funds, zero_intelligence
+from .studies.study import Arm, Study, arms_of, complete, medians_of, rows_of, settings, tasks_of
 from .warmup import compile_before_workers, told_when_compiling
 from .words import short, three_figures
 
-STUDIES: dict[str, Study] = {study.name: study for study in (two_funds.STUDY, disposal_speed.STUDY)}
+STUDIES: dict[str, Study] = {
+    study.name: study for study in (two_funds.STUDY, disposal_speed.STUDY, tfg.STUDY, zero_intelligence.STUDY)
+}
 WIDTHS = (12, 24, 12, 24)
 
 
@@ -45,8 +47,8 @@ def run_study(
     count = at_least("--seeds", chosen.seeds if seeds is None else seeds, 1)
     jobs = min(at_least("--jobs", jobs, 1), os.cpu_count() or 1)
     with mistakes_of_users():
-        arms = chosen.arms()
-        planned = [(each, tasks_of(arms, each, count)) for each in settings(sets)]
+        arms, rest = arms_of(chosen, sets)
+        planned = [(each, tasks_of(arms, each, count)) for each in settings(rest)]
     folder = writable_folder(out or Path("results") / f"study-{chosen.name}")
     rows: list[dict[str, Any]] = []
     checks: list[dict[str, Any]] = []
@@ -58,7 +60,8 @@ def run_study(
         for number, (setting, tasks) in enumerate(planned, start=1):
             runs, lost = make_runs(chosen, arms, tasks, folder, jobs, moved)
             given = dict(each.split("=", 1) for each in setting)
-            rows += [{**given, **row} for row in rows_of(runs, chosen.measures)]
+            found = rows_of(runs, chosen.measures) if chosen.own is None else medians_of(runs, arms, chosen.measures)
+            rows += [{**given, **row} for row in found]
             claimed = chosen.checks(complete(runs))
             checks += [{**given, **check._asdict(), "holds": check.holds} for check in claimed]
             failed += [{**given, **each} for each in lost]
@@ -111,18 +114,16 @@ def _store(folder: Path, runs: pd.DataFrame, told: dict[str, Any]) -> None:
 
 
 def print_study(study: Study, told: dict[str, Any], console: Console) -> None:
-    """Print each measure of each group with differences to the group's first arm, then every claim; 80 columns."""
+    """Print the measures, then every claim; 80 columns."""
     console.print(f"\n{escape(study.question)}\n", highlight=False)
     keys = [key for key in told["rows"][0] if "=" not in key and key not in KNOWN]
-    blocks: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-    for row in told["rows"]:
-        blocks.setdefault((*(f"{key}={row[key]}" for key in keys), row["group"]), []).append(row)
-    for place, rows in blocks.items():
-        console.print(f"[bold]{escape(', '.join(place))}[/bold]", highlight=False)
-        for measure in study.measures:
-            _print_measure(measure.words, [row for row in rows if row["measure"] == measure.key], console)
+    if study.own is None:
+        _print_groups(study, told["rows"], keys, console)
+    else:
+        keys = [key for key in keys if key not in {measure.key for measure in study.measures}]
+        _print_table(study, told["rows"], keys, console)
     for check in told["checks"]:
-        given = "".join(f"{key}={check[key]}: " for key in keys)
+        given = "".join(f"{key}={check[key]}: " for key in keys if key in check)
         verdict = "[green]holds[/green]" if check["holds"] else "[red]does not hold[/red]"
         console.print(
             f"{verdict}: {escape(given + check['claim'])}: {three_figures(check['value'])} (from {check['low']:g} to "
@@ -132,6 +133,33 @@ def print_study(study: Study, told: dict[str, Any], console: Console) -> None:
         console.print(f"[red]failed[/red]: {escape(str(each))}", highlight=False, soft_wrap=True)
     console.print(f"\nMedian and 5th to 95th percentile over seeds; {METHOD}.", highlight=False, soft_wrap=True)
     console.print(f"Figure, runs.parquet and study.json are in {told['out']}.", highlight=False, soft_wrap=True)
+
+
+def _print_groups(study: Study, found: list[dict[str, Any]], keys: list[str], console: Console) -> None:
+    """Print each measure of each group with differences to the group's first arm."""
+    blocks: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for row in found:
+        blocks.setdefault((*(f"{key}={row[key]}" for key in keys), row["group"]), []).append(row)
+    for place, rows in blocks.items():
+        console.print(f"[bold]{escape(', '.join(place))}[/bold]", highlight=False)
+        for measure in study.measures:
+            _print_measure(measure.words, [row for row in rows if row["measure"] == measure.key], console)
+
+
+def _print_table(study: Study, rows: list[dict[str, Any]], keys: list[str], console: Console) -> None:
+    """Print a line per measure and a column per row of the table, as many columns at a time as 80 letters take."""
+    wide = max(len(measure.words) for measure in study.measures)
+    fit = max(1, (80 - wide) // 11)
+    for first in range(0, len(rows), fit):
+        part = rows[first : first + fit]
+        for key in keys:
+            cells = "".join(f"{row[key]:>11}" for row in part)
+            console.print(f"[bold]{escape(f'{key:<{wide}}{cells}')}[/bold]", highlight=False)
+        for measure in study.measures:
+            cells = "".join(
+                f"{'none' if row[measure.key] is None else _told(row[measure.key], measure.unit):>11}" for row in part
+            )
+            console.print(f"{measure.words:<{wide}}{cells}", highlight=False)
 
 
 KNOWN = ("group", "arm", "measure", "unit", "seeds", "median", "p5", "p95", "base", "difference", "low", "high")

@@ -7,6 +7,7 @@ are keyed by step, so that a longer run of the same seed begins with the same pr
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from itertools import accumulate
 from typing import Annotated, Literal
 
 import numpy as np
@@ -26,6 +27,7 @@ __all__ = [
     "IndexPath",
     "InstantShock",
     "JumpDiffusionIndex",
+    "MeanRevertingIndex",
     "PriceFileError",
     "Prices",
     "RampShock",
@@ -272,6 +274,29 @@ class JumpDiffusionIndex(_Diffusion):
             count *= 2
 
 
+class MeanRevertingIndex(_Index):
+    """A price whose logarithm reverts to a mean (Ornstein and Uhlenbeck), exact at the steps whatever their length."""
+
+    kind: Literal["mean_reverting"] = "mean_reverting"
+    start_price: Positive
+    """Price at step 0, before shocks."""
+    mean_price: Positive
+    """Price to which it reverts: the logarithm of it is the mean of the logarithm in the long run."""
+    reversion_s: Positive
+    """Seconds in which a distance from the mean shrinks to 1/e of itself."""
+    volatility: Volatility
+    """Annual volatility of short intervals: 0.8 is 80 %."""
+
+    def prices(self, seed: int, market: int, steps: int, dt_s: float) -> Floats:
+        """See `_Index`."""
+        kept = float(exp(-dt_s / self.reversion_s))
+        variance = 0.5 * self.reversion_s * (1.0 - kept * kept) / YEAR_S
+        shocks = self.volatility * np.sqrt(variance) * normal(seed, Stream.PATH, market, np.arange(1, steps + 1))
+        first = float(log(self.start_price / self.mean_price))
+        distances = accumulate(shocks.tolist(), lambda distance, shock: kept * distance + shock, initial=first)
+        return self.mean_price * exp(np.fromiter(distances, dtype=np.float64, count=steps + 1))
+
+
 class ConstantIndex(_Index):
     """One price throughout, but for the shocks."""
 
@@ -285,7 +310,8 @@ class ConstantIndex(_Index):
 
 
 IndexPath = Annotated[
-    FileIndex | TableIndex | GbmIndex | JumpDiffusionIndex | ConstantIndex, Field(discriminator="kind")
+    FileIndex | TableIndex | GbmIndex | JumpDiffusionIndex | MeanRevertingIndex | ConstantIndex,
+    Field(discriminator="kind"),
 ]
 
 

@@ -12,6 +12,7 @@ from delever.agents.carry import Carry, CarryParameters
 from delever.agents.cohort import Cohort
 from delever.agents.depositor import Depositor, DepositorParameters
 from delever.agents.execution import Execution, ExecutionParameters
+from delever.agents.holder import Holder, HolderParameters
 from delever.agents.keeper import Keeper, KeeperParameters
 from delever.agents.maker import Maker, MakerParameters
 from delever.agents.noise import Noise, NoiseParameters
@@ -23,9 +24,11 @@ from delever.agents.stops import Stops, StopsParameters
 from delever.agents.switching import Switching, SwitchingParameters
 from delever.agents.trend import Trend, TrendParameters
 from delever.agents.value import Value, ValueParameters
+from delever.agents.value_fund import ValueFund, ValueFundParameters
 from delever.agents.vault import Vault, VaultParameters
 from delever.agents.volatility_target import VolatilityTarget, VolatilityTargetParameters
 from delever.agents.whale import Attacker, AttackerParameters, Whale, WhaleParameters
+from delever.agents.zero_intelligence import ZeroIntelligence, ZeroIntelligenceParameters
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=40)]
 
@@ -201,6 +204,33 @@ class CarryPopulation(CarryParameters):
     """Name in results and after --set cohorts."""
 
 
+class ValueFundPopulation(ValueFundParameters):
+    """A cohort of value funds with leverage and redemptions."""
+
+    kind: Literal["value_fund"]
+    """Behaviour."""
+    name: Name = "value_fund"
+    """Name in results and after --set cohorts."""
+
+
+class HolderPopulation(HolderParameters):
+    """A cohort of holders of the supply, who quote their demand curve."""
+
+    kind: Literal["holder"]
+    """Behaviour."""
+    name: Name = "holder"
+    """Name in results and after --set cohorts."""
+
+
+class ZeroIntelligencePopulation(ZeroIntelligenceParameters):
+    """A cohort of pure zero intelligence: orders at constant rates."""
+
+    kind: Literal["zero_intelligence"]
+    """Behaviour."""
+    name: Name = "zero_intelligence"
+    """Name in results and after --set cohorts."""
+
+
 Population = Annotated[
     NoisePopulation
     | ValuePopulation
@@ -220,7 +250,10 @@ Population = Annotated[
     | VolatilityTargetPopulation
     | ProprietaryPopulation
     | ArbitragePopulation
-    | CarryPopulation,
+    | CarryPopulation
+    | ValueFundPopulation
+    | HolderPopulation
+    | ZeroIntelligencePopulation,
     Field(discriminator="kind"),
 ]
 
@@ -244,6 +277,9 @@ BEHAVIOURS: dict[str, type[Cohort]] = {
     "proprietary": Proprietary,
     "arbitrage": Arbitrage,
     "carry": Carry,
+    "value_fund": ValueFund,
+    "holder": Holder,
+    "zero_intelligence": ZeroIntelligence,
 }
 
 

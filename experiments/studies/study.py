@@ -7,7 +7,7 @@ group is what the others of it are compared with, paired by seed.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,7 +17,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from delever.engine.rules.messages import did_you_mean
 from delever.engine.rules.ruleset import RuleSet
+from delever.experiments.errors import UserError
 from delever.experiments.folder import RunFolder
 from delever.experiments.paired import paired_difference, spread
 from delever.experiments.runner import Kept, Simulate, Task, task
@@ -38,6 +40,8 @@ class Arm(NamedTuple):
     """What is special about this arm within its group."""
     scenario: Scenario
     rules: RuleSet
+    given: dict[str, float | str] = {}
+    """What was asked of the arm by keys of the study's own."""
 
     @property
     def label(self) -> str:
@@ -69,6 +73,14 @@ class Check(NamedTuple):
         return self.low <= self.value <= self.high
 
 
+class Own(NamedTuple):
+    """Keys of a study's own after `--set`: each combination of their values is an arm, and a row of the table."""
+
+    keys: tuple[str, ...]
+    arm: Callable[[Mapping[str, str]], Arm]
+    """From the texts of some of the keys. Raises UserError."""
+
+
 class Study(NamedTuple):
     """A question, the runs that answer it, and how the answer is shown."""
 
@@ -83,6 +95,8 @@ class Study(NamedTuple):
     checks: Callable[[pd.DataFrame], list[Check]]
     """From a row per run with the columns group, arm, seed and every measure."""
     figure: Callable[[pd.DataFrame], Figure]
+    own: Own | None = None
+    """If it has keys of its own: `arms` are then those of a call that gives none of them."""
 
 
 def seen(
@@ -114,6 +128,49 @@ def _split(values: str) -> Iterator[str]:
             yield values[start:place]
             start = place + 1
     yield values[start:]
+
+
+def arms_of(study: Study, sets: Sequence[str]) -> tuple[list[Arm], list[str]]:
+    """Return the arms that settings ask for by keys of the study's own, and the settings left for scenario and rules.
+
+    Raises UserError if one of those keys has a value that cannot be, or a key is like none there is.
+    """
+    if study.own is None:
+        return study.arms(), list(sets)
+    own = [text for text in sets if text.partition("=")[0].strip() in study.own.keys]
+    rest = [text for text in sets if text not in own]
+    for key in (text.partition("=")[0].strip() for text in rest):
+        if "." not in key and key not in Scenario.model_fields:
+            keys = ", ".join(study.own.keys)
+            hint = did_you_mean(key, study.own.keys)
+            raise UserError(
+                f"--set {key}: the study {study.name} has no such key; its own are {keys}, and any of the "
+                f"scenario and rules{hint}"
+            )
+    if not own:
+        return study.arms(), rest
+    return [study.own.arm(dict(_pair(text) for text in chosen)) for chosen in settings(own)], rest
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, _, value = text.partition("=")
+    return key.strip(), value.strip()
+
+
+def medians_of(runs: pd.DataFrame, arms: Sequence[Arm], measures: Sequence[Measure]) -> list[dict[str, Any]]:
+    """Return a flat object per arm: what was asked of it, the number of seeds, and the median of every measure.
+
+    Only seeds that every arm has are used; a measure that no run has is null.
+    """
+    shared = complete(runs)
+    rows: list[dict[str, Any]] = []
+    for arm in arms:
+        part = shared[(shared["group"] == arm.group) & (shared["arm"] == arm.name)]
+        middle = part[[measure.key for measure in measures]].median()
+        row: dict[str, Any] = {**arm.given, "seeds": len(part)}
+        row |= {str(key): None if np.isnan(value) else float(value) for key, value in middle.items()}
+        rows.append(row)
+    return rows
 
 
 def tasks_of(arms: Sequence[Arm], sets: Sequence[str], seeds: int) -> list[Task]:

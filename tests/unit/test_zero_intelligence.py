@@ -1,0 +1,111 @@
+"""Zero intelligence: shares of what is done, where limit orders go, and what a book of it looks like."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from delever.agents.conformance import check_cohort
+from delever.agents.zero_intelligence import (
+    MEASURED_ORDERS,
+    ZeroIntelligence,
+    ZeroIntelligenceParameters,
+    measured_distance_ticks,
+)
+from delever.engine.commands import C_KIND, C_LOTS, C_PRICE_TICKS, C_SIDE, Kind
+from delever.experiments.errors import UserError
+from delever.experiments.studies import zero_intelligence as study
+from tests.unit.board import MARK, Board, everybody, make
+
+
+def test_shares_of_wakings_are_those_asked_for_and_who_has_an_order_only_cancels() -> None:
+    cohort = make(ZeroIntelligence, 20_000, limit_share=0.3, market_share=0.1, cancel_share=0.5, order_lots=7)
+    board = Board(20_000)
+    orders = cohort.decide(board.view(), everybody(cohort))
+    assert (orders[:, C_KIND] == Kind.LIMIT).sum() / 20_000 == pytest.approx(0.3, abs=0.015)
+    assert (orders[:, C_KIND] == Kind.MARKET).sum() / 20_000 == pytest.approx(0.1, abs=0.01)
+    assert (orders[:, C_LOTS] == 7).all()
+    assert (orders[:, C_SIDE] == 1).mean() == pytest.approx(0.5, abs=0.02)
+    for trader in range(20_000):
+        board.orders(trader, bids=7)
+    cancels = cohort.decide(board.view(), everybody(cohort))
+    assert (cancels[:, C_KIND] == Kind.CANCEL_ALL).all()
+    assert len(cancels) / 20_000 == pytest.approx(0.5, abs=0.015)
+
+
+def test_limit_orders_are_spread_evenly_over_the_window_behind_the_best_opposite_price() -> None:
+    cohort = make(ZeroIntelligence, 20_000, limit_share=1.0, market_share=0.0, window_ticks=100)
+    board = Board(20_000)
+    board.price(MARK, index=MARK, bid=MARK - 10, ask=MARK + 20)
+    orders = cohort.decide(board.view(), everybody(cohort))
+    for side, opposite in ((1, MARK + 20), (-1, MARK - 10)):
+        behind = side * (opposite - orders[orders[:, C_SIDE] == side, C_PRICE_TICKS])
+        assert (behind.min(), behind.max()) == (1, 100)
+        assert np.histogram(behind, 4, (0.5, 100.5))[0] / len(behind) == pytest.approx([0.25] * 4, abs=0.02)
+
+
+def test_measured_places_have_the_shares_that_were_counted() -> None:
+    """A million evenly spaced numbers: as many at the best price, and beyond 200 ticks, as were counted."""
+    found = measured_distance_ticks((np.arange(1_000_000) + 0.5) / 1_000_000)
+    assert (found.min(), found.max()) == (0, 500)
+    assert (found == 0).mean() == pytest.approx(MEASURED_ORDERS[0] / sum(MEASURED_ORDERS), abs=1e-5)
+    assert (found > 200).mean() == pytest.approx(MEASURED_ORDERS[-1] / sum(MEASURED_ORDERS), abs=1e-5)
+    cohort = make(ZeroIntelligence, 1_000, limit_share=1.0, market_share=0.0, placement="measured")
+    board = Board(1_000)
+    board.price(MARK, index=MARK, bid=MARK - 10, ask=MARK + 20)
+    orders = cohort.decide(board.view(), everybody(cohort))
+    assert orders[orders[:, C_SIDE] == 1, C_PRICE_TICKS].max() == MARK - 10
+
+
+def test_it_conforms_and_its_shares_must_leave_room() -> None:
+    check_cohort(make(ZeroIntelligence, 60, first_row=3, limit_share=0.5, market_share=0.2))
+    with pytest.raises(ValueError, match="must be at most 1"):
+        ZeroIntelligenceParameters(limit_share=0.7, market_share=0.4)
+
+
+def test_what_is_predicted_follows_from_rates_by_hand() -> None:
+    """10 lots; 200 limit orders, 40 market orders and 100 cancellations in 100 s; 50 orders rest on average."""
+    best = np.tile([[100, 110]], (1_000, 1))
+    best[:, :] += np.arange(1_000)[:, np.newaxis] % 2
+    counts = np.zeros(len(Kind) + 1)
+    counts[[Kind.LIMIT, Kind.MARKET, Kind.CANCEL_ALL]] = 2_000, 400, 1_000
+    told = study.measured(best, counts, 50_000, 10, 500, 1)
+    limit, market, cancel = 2_000 * 10 / 1_000 / 1_000, 400 * 10 / 2 / 1_000, 1_000 / 50_000
+    assert (told["limit_rate"], told["market_rate"], told["cancel_rate"]) == pytest.approx((limit, market, cancel))
+    assert told["spread_ticks"] == 10
+    assert told["spread_predicted"] == pytest.approx(market / limit * (0.28 + 1.86 * (cancel * 10 / market) ** 0.75))
+    assert told["empty_share"] == 0
+
+
+def test_a_perfect_prediction_explains_everything_and_a_wrong_one_does_not() -> None:
+    rng = np.random.default_rng(1)
+    predicted = np.exp(rng.normal(size=40))
+    runs = pd.DataFrame({
+        "arm": [str(each) for each in range(40)], "seed": 0,
+        "spread_ticks": 2 * predicted, "spread_predicted": predicted,
+        "diffusion": np.exp(rng.normal(size=40)), "diffusion_predicted": predicted,
+    })  # fmt: skip
+    fitted = study.fits(runs)
+    assert fitted["spread"] == pytest.approx((1.0, 1.0))
+    assert fitted["diffusion"][0] < 0.3
+
+
+def test_worlds_are_those_of_the_grid_and_what_cannot_be_is_refused() -> None:
+    arms = study.design()
+    assert len({arm.name for arm in arms}) == len(arms) == 18
+    for wrong in ("none", "0", "-1"):
+        with pytest.raises(UserError, match="--set market_share"):
+            study.world({"market_share": wrong})
+
+
+def test_more_market_orders_widen_the_spread_as_predicted() -> None:
+    """Four times as many: 2.4 times the spread by the prediction, which is met within a third."""
+    told = {}
+    for share in ("0.01", "0.04"):
+        arm = study.world({"market_share": share, "traders": "1000"})
+        told[share] = study.observe(arm.scenario.replaced({"duration_s": 5_000}), arm.rules, 1).summary
+    seen = told["0.04"]["spread_ticks"] / told["0.01"]["spread_ticks"]
+    wanted = told["0.04"]["spread_predicted"] / told["0.01"]["spread_predicted"]
+    assert seen == pytest.approx(wanted, rel=0.33)
+    assert told["0.01"]["empty_share"] < 0.01
