@@ -129,9 +129,9 @@ def measured(
     seconds = len(best) * dt_s
     whole = (best > 0).all(axis=1)
     mid = best[whole].mean(axis=1)
-    limit = counts[Kind.LIMIT] * lots / (2 * window) / seconds
-    market = counts[Kind.MARKET] * lots / 2 / seconds
-    cancel = counts[Kind.CANCEL_ALL] / max(resting * dt_s, 1)
+    limit = float(counts[Kind.LIMIT]) * lots / (2 * window) / seconds
+    market = float(counts[Kind.MARKET]) * lots / 2 / seconds
+    cancel = float(counts[Kind.CANCEL_ALL]) / max(resting * dt_s, 1)
     slope = float(np.polyfit(LAGS, [np.var(mid[lag:] - mid[:-lag]) for lag in LAGS], 1)[0]) / dt_s
     return {
         "limit_rate": limit,
