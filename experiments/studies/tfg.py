@@ -56,8 +56,8 @@ EXITS = {1.0: (0.0, 1.0), 3.0: (0.0, 12.0), 5.0: (23.0, 56.0), 10.0: (38.0, 96.0
 
 
 def venue(largest: float) -> RuleSet:
-    """Return rules under which the margin call, at twice maintenance, comes at the funds' limit."""
-    ppm = int(500_000 / max(largest, 1.0))
+    """Return rules under which the margin call, at four times maintenance, comes at the funds' limit."""
+    ppm = int(250_000 / max(largest, 1.0))
     tiers = [{"floor_quote": 0, "initial_ppm": ppm, "maintenance_ppm": ppm}]
     return replace(load_scenario("tfg").settle(TEXTBOOK)[1], {"margin.tiers": tiers})
 
