@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -64,7 +65,13 @@ def change(measure: str, world: Scenario, twin: Scenario, seeds: int, rules: str
     name, _, part = measure.partition(".")
 
     def measured(each: Scenario) -> NDArray[np.float64]:
-        found = [simulate(each, rules, seed).summary[name] for seed in range(1, seeds + 1)]
+        found = [summary(each.model_dump_json(), rules, seed)[name] for seed in range(1, seeds + 1)]
         return np.array([value[part] if part else value for value in found], dtype=np.float64)
 
     return paired_difference(measured(world), measured(twin))
+
+
+@cache
+def summary(world: str, rules: str, seed: int) -> dict[str, Any]:
+    """Return the summary of a run; many pairs have one twin."""
+    return simulate(Scenario.model_validate_json(world), rules, seed).summary

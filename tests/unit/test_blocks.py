@@ -137,7 +137,7 @@ def test_in_full_blocks_commands_come_late_and_more_accounts_are_liquidated() ->
     """Paired twin: blocks as long, with room for all."""
     full, twin = crash(blocks={**BLOCKS, "capacity": 9}), crash(blocks=BLOCKS)
     assert backlog(full, seed=1) > 2 * backlog(twin, seed=1)
-    assert change("liquidations", full, twin, seeds=16).low > 0
+    assert change("liquidations", full, twin, seeds=12).low > 0
 
 
 def backlog(world: Scenario, seed: int) -> float:
@@ -153,4 +153,4 @@ def test_who_bids_for_urgency_is_liquidated_less() -> None:
     """Paired twin: the same fees, but nobody pays more for what is urgent."""
     full = {"block_ms": 2_000.0, "capacity": 9}
     plain = crash(blocks={**full, "urgent_ratio": 1.0})
-    assert change("liquidations", crash(blocks={**full, "urgent_ratio": 50.0}), plain, seeds=12).high < 0
+    assert change("liquidations", crash(blocks={**full, "urgent_ratio": 50.0}), plain, seeds=8).high < 0
