@@ -22,7 +22,7 @@ from delever.sim.scenario import Scenario, load_scenario, set_values
 from tests.unit.board import MARK, Board, everybody, make
 
 FULLY_PAID = replace(TEXTBOOK, {"margin.leverage_max": 1})
-CRASH_S = 900
+CRASH_S = 500
 SEEDS = range(1, 7)
 
 
@@ -108,7 +108,8 @@ class Break:
 
     def __init__(self, world: Scenario, seed: int, changes: Mapping[str, object] | None = None) -> None:
         rules: RuleSet = TEXTBOOK
-        world = world.replaced({"duration_s": CRASH_S + 240, "rules": {**world.rules, **(changes or {})}})
+        world = set_values(world, [f"duration_s={CRASH_S + 200}", f"markets.BTC.path.shocks.0.at_s={CRASH_S}"])
+        world = world.replaced({"rules": {**world.rules, **(changes or {})}})
         model = MarketModel(world, rules=rules, seed=seed, collect=False)
         carry = next(cohort for cohort in model.cohorts if cohort.name == "carry")
         events: list[Any] = []
@@ -134,13 +135,13 @@ class Break:
 
     @property
     def basis_ppm(self) -> float:
-        """Mean of mark over index in the five minutes before the crash."""
-        calm = slice(self.at - 300, self.at)
+        """Mean of mark over index in the three minutes before the crash."""
+        calm = slice(self.at - 180, self.at)
         return float(np.mean(self.mark[calm] / self.index[calm] - 1.0) * 1e6)
 
     @property
     def spot_after(self) -> float:
-        """Mean spot price in the four minutes after it, as a share of that before."""
+        """Mean spot price in the 200 seconds after it, as a share of that before."""
         return float(np.mean(self.spot[self.at :]) / self.spot[self.at - 1])
 
     @property
@@ -163,19 +164,17 @@ def test_carry_traders_shrink_the_basis(broken: list[Break]) -> None:
 
 
 def test_what_deleveraging_leaves_bare_is_sold_and_the_spot_price_falls_further(broken: list[Break]) -> None:
-    """Its twins: the same crash without deleveraging, and traders who keep the coins."""
+    """Its twins: traders who keep the coins, and the same crash without deleveraging."""
     world = load_scenario("delta-neutral-break")
-    for run in broken:
-        assert run.errors == [0, 0]
-        before = run.long[run.at - 1]
-        assert run.deleveraged_lots > 0.1 * before, "a fifth or so of the short legs is taken"
-        assert before - run.long[-1] > 0.5 * run.deleveraged_lots, "coins are sold"
-        assert abs(run.bare_lots) < 0.1 * run.deleveraged_lots, "and the rest is hedged again"
-    after = np.array([run.spot_after for run in broken])
     waiting = [Break(set_values(world, ["cohorts.carry.bare=wait"]), seed) for seed in SEEDS]
-    assert min(run.bare_lots for run in waiting) > 0.1 * min(run.deleveraged_lots for run in waiting)
     spared = [Break(world, seed, {"deleveraging": {"trigger": "none"}}) for seed in SEEDS]
-    assert {run.deleveraged_lots for run in spared} == {0}
-    for twin in (waiting, spared):
-        change = paired_difference(after, np.array([run.spot_after for run in twin]))
+    for run, keeps, twin in zip(broken, waiting, spared, strict=True):
+        assert run.errors == [0, 0]
+        assert run.deleveraged_lots > 0.05 * run.long[run.at - 1], "short legs are taken ..."
+        assert keeps.bare_lots > 0.5 * keeps.deleveraged_lots, "... and leave coins that hedge nothing, ..."
+        assert abs(run.bare_lots) < 0.25 * run.deleveraged_lots, "... which are sold"
+        assert twin.deleveraged_lots == 0
+    after = np.array([run.spot_after for run in broken])
+    for twins in (waiting, spared):
+        change = paired_difference(after, np.array([run.spot_after for run in twins]))
         assert change.high < 0, f"{change}"
