@@ -184,24 +184,16 @@ class MarketModel(mesa.Model):
 
         Raises ValueError if scenario, rules or seed of the two differ; nothing is changed then.
         """
-
-        def part(prefix: str) -> Snapshot:
-            return {
-                name.removeprefix(f"{prefix}/"): array
-                for name, array in snapshot.items()
-                if name.startswith(f"{prefix}/")
-            }
-
         for name, text in self._made_of().items():
             if str(snapshot[f"made of/{name}"]) != text:
                 raise ValueError(f"the snapshot was taken of a model with another {name}")
         for site in self.sites:
-            site.restore(lambda name, site=site: part(f"site {site.name} {name}"))  # type: ignore[misc]
-        self.calendar.restore(part("calendar"))
-        self.transfers.restore(part("transfers"))
+            site.restore(partial(_part, snapshot, f"site {site.name} "))
+        self.calendar.restore(_part(snapshot, "", "calendar"))
+        self.transfers.restore(_part(snapshot, "", "transfers"))
         for cohort in self.cohorts:
-            cohort.restore(part(f"cohort {cohort.name}"))
-        for name, values in part("collected").items():
+            cohort.restore(_part(snapshot, "", f"cohort {cohort.name}"))
+        for name, values in _part(snapshot, "", "collected").items():
             self.datacollector.model_vars[name] = values.tolist()
         self.running = self.step_now <= self.scenario.steps
 
@@ -360,6 +352,12 @@ class MarketModel(mesa.Model):
         ]
         commands = np.concatenate([*solo_deposits, *parts])
         return commands[np.argsort(site.roster.keys_by_row[commands[:, C_ACCOUNT]], kind="stable")]
+
+
+def _part(snapshot: Snapshot, before: str, name: str) -> Snapshot:
+    """Return the arrays of one part of a snapshot, whose name is `before` and `name`, by their own names."""
+    prefix = f"{before}{name}/"
+    return {key.removeprefix(prefix): array for key, array in snapshot.items() if key.startswith(prefix)}
 
 
 def _resolve(scenario: Scenario | str | None, keywords: Mapping[str, Any]) -> Scenario:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from delever.engine.rules.presets import TEXTBOOK
-from delever.engine.rules.ruleset import RuleSet
 from delever.sim.scenario import Scenario, from_toml
 
 WORLD = """
@@ -75,8 +73,3 @@ def two_venues(*cohorts: dict[str, Any], **fields: Any) -> Scenario:
     world = from_toml(WORLD, "two_venues.toml")
     plain = world.model_dump(mode="json", exclude_unset=True)
     return world.replaced({"cohorts": [*plain["cohorts"], *cohorts], **fields})
-
-
-def settled(world: Scenario) -> tuple[Scenario, RuleSet]:
-    """Return what a run of it under the textbook's rules is made of."""
-    return world.settle(TEXTBOOK)
