@@ -120,13 +120,13 @@ class Break:
             main, spot = (site.venue.tables for site in model.sites)
             rows.append(
                 (
-                    main.markets[0, M_MARK_TICKS], main.markets[0, M_INDEX_TICKS], spot.markets[0, M_MARK_TICKS],
+                    main.markets[0, M_MARK_TICKS], main.markets[0, M_INDEX_TICKS],
                     main.positions[carry.accounts[0], P_LOTS].sum(), spot.positions[carry.accounts[1], P_LOTS].sum(),
                 )
             )  # fmt: skip
         found = np.array(rows, dtype=np.float64)
         self.at = world.warmup_steps + CRASH_S
-        self.mark, self.index, self.spot, self.short, self.long = found.T
+        self.mark, self.index, self.short, self.long = found.T
         told = np.concatenate(events)
         taken = told[(told[:, E_KIND] == Event.ADL) & np.isin(told[:, E_OTHER], carry.accounts[0])]
         self.deleveraged_lots = int(np.abs(taken[:, E_LOTS]).sum())
@@ -140,9 +140,9 @@ class Break:
         return float(np.mean(self.mark[calm] / self.index[calm] - 1.0) * 1e6)
 
     @property
-    def spot_after(self) -> float:
-        """Mean spot price in the 200 seconds after it, as a share of that before."""
-        return float(np.mean(self.spot[self.at :]) / self.spot[self.at - 1])
+    def lowest(self) -> float:
+        """Lowest middle of the spot book after it, which is the lowest index, as a share of that before."""
+        return float(self.index[self.at :].min() / self.index[self.at - 1])
 
     @property
     def bare_lots(self) -> float:
@@ -174,7 +174,7 @@ def test_what_deleveraging_leaves_bare_is_sold_and_the_spot_price_falls_further(
         assert keeps.bare_lots > 0.5 * keeps.deleveraged_lots, "... and leave coins that hedge nothing, ..."
         assert abs(run.bare_lots) < 0.25 * run.deleveraged_lots, "... which are sold"
         assert twin.deleveraged_lots == 0
-    after = np.array([run.spot_after for run in broken])
+    lowest = np.array([run.lowest for run in broken])
     for twins in (waiting, spared):
-        change = paired_difference(after, np.array([run.spot_after for run in twins]))
+        change = paired_difference(lowest, np.array([run.lowest for run in twins]))
         assert change.high < 0, f"{change}"
