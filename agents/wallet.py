@@ -78,9 +78,9 @@ class WalletParameters(BaseModel):
     forget_s: float = Field(default=259_200.0, gt=0.0, le=1e9)
     """Time after which 37 % of the trust lost by the last two is still missing."""
     threshold_min: float = Field(default=0.1, ge=0.0, le=1.0)
-    """Trust below which a trader runs: least, ..."""
+    """Trust, from 0 to 1, below which a trader runs: least, ..."""
     threshold_max: float = Field(default=0.9, ge=0.0, le=1.0)
-    """... and most; spread evenly over the traders."""
+    """... and most; spread evenly over the traders. With 0 nobody ever runs."""
     return_margin: float = Field(default=0.1, ge=0.0, le=1.0)
     """A run ends, and the money comes back, when trust is so far above the threshold, or whole."""
     take_share: float = Field(default=0.9, gt=0.0, le=1.0)
@@ -147,11 +147,11 @@ class Wallets:
         memory["winning"][wakers] = quiet & (view.equity_atoms(rows) > view.balance_atoms(rows))
 
     def trust(self, view: View, memory: NDArray[Any]) -> Floats:
-        """Return the trust, at most 1, of traders who remember `memory`, in the venue as it stands."""
+        """Return the trust, from 0 to 1, of traders who remember `memory`, in the venue as it stands."""
         p = self.parameters
         lost = p.fund_weight * _fallen(view.cover_atoms, memory["cover_atoms"])
         left = p.outflow_weight * _fallen(view.deposits_atoms, memory["money_atoms"])
-        return np.asarray(1.0 - lost - left - memory["grudge"])
+        return np.asarray(np.maximum(1.0 - lost - left - memory["grudge"], 0.0))
 
     def _look(self, view: View, rows: Ints, mine: NDArray[Any]) -> None:
         """Take what happened since the last look into `mine`: peaks, grudges, and withdrawals that came."""

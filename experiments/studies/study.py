@@ -101,11 +101,11 @@ class Study(NamedTuple):
 
 def seen(
     scenario: Scenario, rules: RuleSet, seed: int, look: Callable[[RunFolder], dict[str, float]],
-    cohorts: Sequence[Extra] = (),
+    cohorts: Sequence[Extra] = (), *, journal: bool = False,
 ) -> Kept:  # fmt: skip
     """Make a run, look at its tables, and keep its summary with what `look` found in them."""
     with TemporaryDirectory() as folder:
-        told = simulate(scenario, rules, seed, out=Path(folder), cohorts=cohorts).summary
+        told = simulate(scenario, rules, seed, out=Path(folder), cohorts=cohorts, journal=journal).summary
         return Kept({**told, **look(RunFolder(Path(folder)))})
 
 
