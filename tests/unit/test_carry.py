@@ -14,7 +14,6 @@ from delever.engine.commands import C_SIDE, Kind
 from delever.engine.events import E_KIND, E_LOTS, E_OTHER, Event
 from delever.engine.rules.io import replace
 from delever.engine.rules.presets import TEXTBOOK
-from delever.engine.rules.ruleset import RuleSet
 from delever.engine.tables import M_FUNDING_PPB, M_INDEX_TICKS, M_MARK_TICKS, P_LOTS
 from delever.experiments.paired import paired_difference
 from delever.sim.model import MarketModel
@@ -107,10 +106,9 @@ class Break:
     """One run of delta-neutral-break, shortened: prices, the legs of the carry traders, and who was deleveraged."""
 
     def __init__(self, world: Scenario, seed: int, changes: Mapping[str, object] | None = None) -> None:
-        rules: RuleSet = TEXTBOOK
         world = set_values(world, [f"duration_s={CRASH_S + 200}", f"markets.BTC.path.shocks.0.at_s={CRASH_S}"])
         world = world.replaced({"rules": {**world.rules, **(changes or {})}})
-        model = MarketModel(world, rules=rules, seed=seed, collect=False)
+        model = MarketModel(world, rules=TEXTBOOK, seed=seed, collect=False)
         carry = next(cohort for cohort in model.cohorts if cohort.name == "carry")
         events: list[Any] = []
         model.listen(events.append)
