@@ -26,7 +26,7 @@ QUESTION = "What does an attack with a false wall of bids cost the vault, and do
 GROUP, ATTACKER = "wall-attack", "attacker"
 NO_LIMIT, WIDE, BY_DEPTH = "no limit", "600,000 each", "150,000 each"
 LIMITS = {NO_LIMIT: 0, WIDE: 600_000, BY_DEPTH: 150_000}
-"""Largest position of an account; the last is about a tenth of the bids within 2 % of the price before the attack."""
+"""Largest position of an account; the last is about a fifth of the bids within 5 % of the price before the attack."""
 WALL = "no wall"
 REAL_RATIO = (0.8, 3.0)
 """4.9 M lost by the vault over 3 M lost by the attacker is 1.63; a range of about a factor of two around it."""
@@ -98,7 +98,7 @@ def checks(runs: pd.DataFrame) -> list[Check]:
     low, high = REAL_RATIO
     return [
         median_check("no limit: vault's loss over attacker's", column(runs, GROUP, NO_LIMIT, "ratio"), low, high),
-        median_check("limit of a tenth of the depth: the same", column(runs, GROUP, BY_DEPTH, "ratio"), 0.0, 1.0),
+        median_check("limit of a fifth of the depth: the same", column(runs, GROUP, BY_DEPTH, "ratio"), 0.0, 1.0),
     ]
 
 
