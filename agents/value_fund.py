@@ -43,6 +43,7 @@ from .view import Ints, View
 DEPOSIT, WITHDRAW = int(Kind.DEPOSIT), int(Kind.WITHDRAW)
 COMMANDS_MAX = 3
 HALVINGS = 60
+ROUNDING_ATOMS = 10  # more than a requirement, and a multiple of it, is rounded up by
 SEARCH_LOW, SEARCH_HIGH = 0.001, 10.0
 
 # What a fund remembers: its wealth after the last auction without what investors take out, the money that was to come
@@ -255,7 +256,8 @@ def _cut_to_limit(t: Tables, p: Record, leverage: float, plans: Table) -> None:
         price = rung_of_trade(supply, index, -held, -min(wanted, supply - 1))
         price = max(1, min(price, markets[FIRST_MARKET, M_PRICE_MAX_TICKS] - 1))
         for fund in range(plans.shape[0]):
-            wealth = max(0.0, _wealth_atoms(plans[fund], float(atoms_per_tick), mark, float(price)))
+            wealth = _wealth_atoms(plans[fund], float(atoms_per_tick), mark, float(price))
+            wealth = max(0.0, wealth - ROUNDING_ATOMS)
             largest = int(leverage * wealth / (price * atoms_per_tick))
             if plans[fund]["target_lots"] > largest:
                 plans[fund]["target_lots"] = largest

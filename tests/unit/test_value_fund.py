@@ -12,6 +12,7 @@ from delever.agents.conformance import check_cohort
 from delever.agents.holder import Holder, ask_lots, best_bid_rung, bid_lots, rung_of_trade
 from delever.agents.value_fund import ValueFund, ValueFundParameters
 from delever.engine.commands import C_ACCOUNT, C_AMOUNT, C_KIND, C_LOTS, C_PRICE_TICKS, C_SIDE, Kind
+from delever.engine.rules.io import replace
 from delever.engine.tables import P_LOTS, U_CREDITS_ATOMS, U_DEBITS_ATOMS
 from delever.experiments.errors import UserError
 from delever.experiments.studies import tfg
@@ -234,13 +235,15 @@ def test_the_auction_finds_the_price_that_was_foreseen_and_money_is_only_moved()
 
 
 def test_funds_that_sleep_through_a_fall_are_called_and_closed_by_the_venue() -> None:
-    """The same funds, awake every tenth step: their limit is then the venue's business."""
+    """The same funds, awake every tenth step, and a venue that lends no more than they use: it enforces their limit."""
     arm = tfg.world({"max_leverage": "8"})
+    tiers = [{"floor_quote": 0, "initial_ppm": 125_000, "maintenance_ppm": 125_000}]
+    strict = replace(arm.rules, {"margin.tiers": tiers, "margin.call_ppm": 1_500_000})
     scenario = arm.scenario.replaced({"duration_s": 2_000 * tfg.STEP_S})
     cohorts = [each.model_dump(mode="json") for each in scenario.cohorts]
     slow = scenario.replaced({"cohorts": [cohorts[0], cohorts[1] | {"mean_interval_s": 10 * tfg.STEP_S}]})
     for seed in range(2):
-        told = tfg.observe(slow, arm.rules, seed).summary
+        told = tfg.observe(slow, strict, seed).summary
         assert told["margin_calls"] > 10
         assert told["forced_orders"] > 0
 
