@@ -35,6 +35,20 @@ def test_attention_grows_with_realised_variance(swing_ticks: int) -> None:
     assert len(orders) / 5_000 == pytest.approx(min(share, 1.0), abs=0.02)
 
 
+@pytest.mark.parametrize(("ticks", "weight"), [(20, 0.0), (20, 0.5), (20, 1.0)])
+def test_a_move_that_kept_its_direction_may_count_for_more_than_its_parts(ticks: int, weight: float) -> None:
+    """Of a rise in one of sixteen parts, and one that came in all of them, only the parts differ."""
+    jump, climb = moved(ticks), moved(0)
+    climb[-161:, 0] = MARK - ticks + ticks * np.arange(161) // 160
+    shares = []
+    for history in (jump, climb):
+        cohort = make(Switching, 5_000, attention_calm=0.0, attention_gain=0.3, trend_share=weight, **HORIZON)
+        shares.append(len(cohort.decide(Board(5_000).view(300, history), everybody(cohort))) / 5_000)
+    whole = 0.3 * (ticks * 1e6 / MARK) ** 2 / (160 * 100.0**2)
+    assert shares[0] == pytest.approx(whole, abs=0.02), "all of it in one part"
+    assert shares[1] == pytest.approx(whole * (weight + (1 - weight) / 16), abs=0.02)
+
+
 @pytest.mark.parametrize(("ticks", "buys"), [(0, 0.5), (20, 0.854), (-20, 0.146), (60, 0.974)])
 def test_the_larger_the_move_the_surer_it_is_followed(ticks: int, buys: float) -> None:
     """(1 + x / sqrt(1 + x^2)) / 2 of a move of x usual ones."""
