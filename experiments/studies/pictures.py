@@ -21,7 +21,8 @@ def spread_panel(
     """Draw the median over seeds of each arm as a dot and the 5th to 95th percentile as a line; values times factor."""
     values = [runs.loc[runs["arm"] == arm, key].dropna().to_numpy(dtype=np.float64) * factor for arm in arms]
     places = np.array([place for place, one in enumerate(values) if len(one)], dtype=np.float64) + shift
-    low, middle, high = np.array([np.percentile(one, [5, 50, 95]) for one in values if len(one)]).T
+    spread = [np.percentile(one, [5, 50, 95]) for one in values if len(one)]
+    low, middle, high = np.array(spread).reshape(-1, 3).T  # nothing measured in any run: an empty panel
     axis.vlines(places, low, high, color=colour, linewidth=3, alpha=0.5)
     axis.plot(places, middle, marker, color=colour, markersize=8, label=label)
 

@@ -370,5 +370,5 @@ def test_faults_that_cannot_be_are_refused(fault: dict[str, Any], message: str) 
 def test_a_source_that_the_rules_do_not_weigh_is_refused() -> None:
     wrong = {"kind": "oracle_stale", "source": 3, **FALL}
     rules = load_rules("textbook,mark.index.weights=[1,1,1]")
-    with pytest.raises(ScenarioError, match=r"faults: source: mark\.index of the rules weighs 3 sources"):
+    with pytest.raises(ScenarioError, match=r"source: mark\.index of the rules weighs 3 sources"):
         MarketModel(crash(faults=[wrong]), rules=rules)

@@ -463,7 +463,7 @@ def test_shocks_lie_over_any_path_and_multiply():
         ({"kind": "gbm", "start_price": "nan", "volatility": 1}, "start_price"),
         ({"kind": "gbm", "start_price": 5, "volatility": -1}, "greater than or equal to 0"),
         ({"kind": "gbm", "start_price": 5, "volatility": 1, "speed": 3}, r"gbm\.speed\s+Extra inputs"),
-        ({"kind": "walk", "price": 5}, "'file', 'table', 'gbm', 'jump_diffusion', 'constant'"),
+        ({"kind": "walk", "price": 5}, "'file', 'table', 'gbm', 'jump_diffusion', 'mean_reverting', 'constant'"),
         (
             {"kind": "constant", "price": 5, "shocks": [{"kind": "instant", "at_s": 5, "size": -1}]},
             "greater than -1",

@@ -62,7 +62,8 @@ def test_built_in_scenarios_read_back_what_is_written(name: str) -> None:
     assert from_toml(to_toml(scenario), "written.toml") == scenario
 
 
-@pytest.mark.parametrize("name", scenario_names())
+# The model of tfg has ten funds and a holder of the rest, whatever the number of traders.
+@pytest.mark.parametrize("name", sorted(set(scenario_names()) - {"tfg"}))
 @pytest.mark.parametrize("traders", [1_000, 100_000])
 def test_one_number_sizes_a_scenario(name: str, traders: int) -> None:
     scenario = load_scenario(name).replaced({"traders": traders})

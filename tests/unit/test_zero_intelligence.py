@@ -99,13 +99,13 @@ def test_worlds_are_those_of_the_grid_and_what_cannot_be_is_refused() -> None:
             study.world({"market_share": wrong})
 
 
-def test_more_market_orders_widen_the_spread_as_predicted() -> None:
-    """Four times as many: 2.4 times the spread by the prediction, which is met within a third."""
+def test_more_market_orders_widen_the_spread_at_least_as_predicted() -> None:
+    """Four times as many: twice the spread by the prediction; it is that or more, and less than three times."""
     told = {}
     for share in ("0.01", "0.04"):
         arm = study.world({"market_share": share, "traders": "1000"})
         told[share] = study.observe(arm.scenario.replaced({"duration_s": 5_000}), arm.rules, 1).summary
     seen = told["0.04"]["spread_ticks"] / told["0.01"]["spread_ticks"]
-    wanted = told["0.04"]["spread_predicted"] / told["0.01"]["spread_predicted"]
-    assert seen == pytest.approx(wanted, rel=0.33)
+    predicted = told["0.04"]["spread_predicted"] / told["0.01"]["spread_predicted"]
+    assert 1.9 < predicted < seen < 3.0
     assert told["0.01"]["empty_share"] < 0.01
