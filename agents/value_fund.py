@@ -9,7 +9,7 @@ Economic Dynamics and Control 50 (2015).
 
 Demand at a price depends on the fund's wealth at that price. So the price at which all funds' demand and the rest of
 the supply (`holder`) meet is worked out by the funds, as common knowledge, and the orders that follow are sent to the
-venue's call auction, which finds that price again: docs/decisions/0014-foreseen-auctions.md.
+venue's call auction, which finds that price again: docs/decisions/0015-foreseen-auctions.md.
 """
 
 from __future__ import annotations
