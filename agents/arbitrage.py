@@ -15,12 +15,11 @@ import numpy as np
 from pydantic import Field
 
 from delever.engine.commands import C_ACCOUNT
+from delever.engine.rules.base import PPM
 
 from .cohort import NO_COMMANDS, Commands, join
 from .pair import HERE, THERE, Pair, PairParameters, depth_to, quotes
 from .view import Ints, View
-
-PPM = 1e6
 
 
 class ArbitrageParameters(PairParameters):

@@ -17,9 +17,8 @@ from delever.engine.kernel import kernel
 from delever.engine.tables import M_MARK_TICKS, Tables
 
 from .account import mark_before_ticks
-from .cohort import Floats
-from .elementary import exp, log
 from .parameters import CohortParameters, Record
+from .ranges import check_ranges
 from .view import Ints
 
 MOVES = 16
@@ -44,15 +43,8 @@ class AttentionParameters(CohortParameters):
 
     @model_validator(mode="after")
     def _horizons_in_order(self) -> Self:
-        if self.horizon_min_s > self.horizon_max_s:
-            raise ValueError(
-                f"horizon_min_s must not be above horizon_max_s (got {self.horizon_min_s:g} > {self.horizon_max_s:g})"
-            )
+        check_ranges(self, ("horizon_min_s", "horizon_max_s"))
         return self
-
-    def horizons_s(self, uniform: Floats) -> Floats:
-        """Return the horizon of each trader, from one uniform number each."""
-        return self.horizon_min_s * exp(uniform * log(self.horizon_max_s / self.horizon_min_s))
 
 
 @kernel

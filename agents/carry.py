@@ -15,11 +15,13 @@ from typing import Literal
 import numpy as np
 from pydantic import Field, model_validator
 
+from delever.engine.rules.base import PPM
+
 from .cohort import Commands, join
 from .pair import HERE, THERE, Pair, PairParameters, quotes
+from .ranges import check_ranges
 from .view import Ints, View
 
-PPM = 1e6
 PPB_PER_PPM = 1e3
 
 
@@ -51,8 +53,7 @@ class CarryParameters(PairParameters):
 
     @model_validator(mode="after")
     def _closes_below_opening(self) -> CarryParameters:
-        if self.close_ppm > self.open_ppm:
-            raise ValueError(f"close_ppm must not be above open_ppm (got {self.close_ppm:g} > {self.open_ppm:g})")
+        check_ranges(self, ("close_ppm", "open_ppm"))
         return self
 
 

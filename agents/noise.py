@@ -22,6 +22,7 @@ from .draws import Stream
 from .outbox import write_cancel_all, write_limit, write_market, write_use_cross
 from .parameters import Numbers, Record
 from .quantiles import element, exponential, power_law
+from .ranges import spread_log
 from .view import Ints, View
 
 CHOICE = int(Stream.CHOICE)
@@ -72,7 +73,7 @@ class Noise(Cohort):
     def prepare(self) -> None:
         """Make the tables of sizes and distances."""
         parameters = self.parameters
-        self.horizon_s = parameters.horizons_s(self.trait(TRAIT_HORIZON))
+        self.horizon_s = spread_log(parameters.horizon_min_s, parameters.horizon_max_s, self.trait(TRAIT_HORIZON))
         self.size = exponential().values
         self.distance_ppm = power_law(
             parameters.distance_scale_ppm, parameters.distance_exponent, parameters.distance_max_ppm

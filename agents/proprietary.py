@@ -15,8 +15,8 @@ from pydantic import Field, model_validator
 
 from .cohort import Cohort, Commands, Floats, join
 from .draws import Stream
-from .elementary import exp, log
 from .parameters import CohortParameters
+from .ranges import check_ranges, spread_log
 from .view import Ints, View
 from .volatility import SAMPLES, YEAR_S, fading_weights, realised_ppm
 
@@ -67,10 +67,7 @@ class ProprietaryParameters(CohortParameters):
 
     @model_validator(mode="after")
     def _ranges_rise(self) -> Self:
-        for low, high in (("sample_min_s", "sample_max_s"), ("use_min", "use_max")):
-            if getattr(self, low) > getattr(self, high):
-                got = f"{getattr(self, low):g} > {getattr(self, high):g}"
-                raise ValueError(f"{low} must not be above {high} (got {got})")
+        check_ranges(self, ("sample_min_s", "sample_max_s"), ("use_min", "use_max"))
         return self
 
 
@@ -83,8 +80,9 @@ class Proprietary(Cohort):
     def prepare(self) -> None:
         """Draw what is fixed for life, and make the column of views: 1 prices rise, -1 they fall, 0 none yet."""
         parameters = self.parameters
-        span = log(parameters.sample_max_s / parameters.sample_min_s)
-        self.horizon_s = SAMPLES * parameters.sample_min_s * exp(self.trait(TRAIT_SAMPLE) * span)
+        self.horizon_s = SAMPLES * spread_log(
+            parameters.sample_min_s, parameters.sample_max_s, self.trait(TRAIT_SAMPLE)
+        )
         self.use = parameters.use_min + (parameters.use_max - parameters.use_min) * self.trait(TRAIT_USE)
         self.weights = fading_weights(parameters.decay)
         self.columns = {"view": np.zeros(self.n, dtype=np.int64)}

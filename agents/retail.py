@@ -50,6 +50,7 @@ from .draws import Stream
 from .outbox import write_amount, write_cancel_all, write_market, write_stop, write_take_profit
 from .parameters import CohortParameters, Numbers, Record
 from .quantiles import element, menu
+from .ranges import check_ranges
 from .view import Ints, View
 
 CHOICE, LEVERAGE, STOP = int(Stream.CHOICE), int(Stream.LEVERAGE), int(Stream.STOP)
@@ -173,10 +174,7 @@ class RetailParameters(CohortParameters):
         if len(self.leverages) != len(self.leverage_weights):
             sizes = f"{len(self.leverages)} and {len(self.leverage_weights)}"
             raise ValueError(f"leverages and leverage_weights must be equally long (got {sizes})")
-        for name in ("stop", "profit"):
-            low, high = getattr(self, f"{name}_min"), getattr(self, f"{name}_max")
-            if low > high:
-                raise ValueError(f"{name}_min must not be above {name}_max (got {low:g} > {high:g})")
+        check_ranges(self, ("stop_min", "stop_max"), ("profit_min", "profit_max"))
         if self.top_up_share + self.reduce_share > 1.0:
             total = self.top_up_share + self.reduce_share
             raise ValueError(f"top_up_share + reduce_share must be at most 1 (got {total:g})")

@@ -21,8 +21,9 @@ from delever.engine.rules.base import ATOMS_PER_QUOTE
 
 from .cohort import Cohort, Commands, Limits, join, within
 from .draws import Stream
-from .elementary import exp, log
+from .elementary import exp
 from .parameters import CohortParameters
+from .ranges import check_ranges, spread_log
 from .view import Bools, Floats, Ints, View
 from .wallet import AMOUNT_MAX, leave, money
 
@@ -100,11 +101,9 @@ class SentimentParameters(CohortParameters):
 
     @model_validator(mode="after")
     def _in_order(self) -> SentimentParameters:
-        ends = (("horizon_min_s", "horizon_max_s"), ("loss_min", "loss_max"), ("leverage_calm", "leverage_euphoric"))
-        for low, high in ends:
-            least, most = getattr(self, low), getattr(self, high)
-            if least > most:
-                raise ValueError(f"{low} must not be above {high} (got {least:g} > {most:g})")
+        check_ranges(
+            self, ("horizon_min_s", "horizon_max_s"), ("loss_min", "loss_max"), ("leverage_calm", "leverage_euphoric")
+        )
         return self
 
 
@@ -117,8 +116,7 @@ class Sentiment(Cohort):
     def prepare(self) -> None:
         """Draw what is fixed for life, and make the memory."""
         p = self.parameters
-        span = log(p.horizon_max_s / p.horizon_min_s)
-        self.horizon_s: Floats = p.horizon_min_s * exp(self.trait(TRAIT_HORIZON) * span)
+        self.horizon_s = spread_log(p.horizon_min_s, p.horizon_max_s, self.trait(TRAIT_HORIZON))
         self.loss: Floats = p.loss_min + (p.loss_max - p.loss_min) * self.trait(TRAIT_LOSS)
         self.deposit_atoms = self.initial_deposit_atoms()
         memory = np.zeros(self.n, dtype=MEMORY)

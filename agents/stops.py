@@ -17,6 +17,7 @@ from pydantic import Field, model_validator
 from .cohort import Cohort, Commands, join, within
 from .draws import Stream
 from .parameters import CohortParameters
+from .ranges import check_ranges
 from .view import Bools, Ints, View
 from .volatility import average_true_range_ticks
 
@@ -71,10 +72,7 @@ class StopsParameters(CohortParameters):
 
     @model_validator(mode="after")
     def _ranges_rise(self) -> Self:
-        for low, high in (("distance_min", "distance_max"), ("reward_min", "reward_max")):
-            if getattr(self, low) > getattr(self, high):
-                got = f"{getattr(self, low):g} > {getattr(self, high):g}"
-                raise ValueError(f"{low} must not be above {high} (got {got})")
+        check_ranges(self, ("distance_min", "distance_max"), ("reward_min", "reward_max"))
         return self
 
 

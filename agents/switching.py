@@ -32,6 +32,7 @@ from .draws import Stream
 from .outbox import write_limit, write_use_cross
 from .parameters import Numbers, Record
 from .quantiles import element, power_law
+from .ranges import spread_log
 from .view import Ints, View
 
 CHOICE = int(Stream.CHOICE)
@@ -79,7 +80,7 @@ class Switching(Cohort):
     def prepare(self) -> None:
         """Draw what is fixed for life, and make the table of sizes."""
         parameters = self.parameters
-        self.horizon_s = parameters.horizons_s(self.trait(TRAIT_HORIZON))
+        self.horizon_s = spread_log(parameters.horizon_min_s, parameters.horizon_max_s, self.trait(TRAIT_HORIZON))
         self.size = power_law(1.0, parameters.order_tail, parameters.order_max).values
 
     def decide(self, view: View, wakers: Ints) -> Commands:

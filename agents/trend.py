@@ -25,10 +25,10 @@ from .account import (
 )
 from .cohort import Cohort, Commands, Floats
 from .draw_kernels import Words, pick_market
-from .elementary import exp, log
 from .outbox import write_market, write_use_cross
 from .parameters import CohortParameters, Numbers, Record
 from .quantiles import menu
+from .ranges import check_ranges, spread_log
 from .view import Ints, View
 from .volatility import SD_PER_MEAN_ABSOLUTE
 
@@ -79,11 +79,12 @@ class TrendParameters(CohortParameters):
 
     @model_validator(mode="after")
     def _ranges_rise(self) -> TrendParameters:
-        for name, unit in (("horizon", "_s"), ("threshold", ""), ("leverage", "")):
-            low, high = getattr(self, f"{name}_min{unit}"), getattr(self, f"{name}_max{unit}")
-            if low > high:
-                least = f"{name}_min{unit}"
-                raise ValueError(f"{least} must not be above {name}_max{unit} (got {low:g} > {high:g})")
+        check_ranges(
+            self,
+            ("horizon_min_s", "horizon_max_s"),
+            ("threshold_min", "threshold_max"),
+            ("leverage_min", "leverage_max"),
+        )
         return self
 
 
@@ -96,9 +97,7 @@ class Trend(Cohort):
     def prepare(self) -> None:
         """Draw what is fixed for life."""
         parameters = self.parameters
-        self.horizon_s = parameters.horizon_min_s * exp(
-            self.trait(TRAIT_HORIZON) * log(parameters.horizon_max_s / parameters.horizon_min_s)
-        )
+        self.horizon_s = spread_log(parameters.horizon_min_s, parameters.horizon_max_s, self.trait(TRAIT_HORIZON))
         if parameters.horizons_s:
             listed = menu(parameters.horizons_s, [1.0] * len(parameters.horizons_s))
             self.horizon_s = listed(self.trait(TRAIT_HORIZON))

@@ -38,6 +38,7 @@ from .elementary import log_of
 from .holder import FIRST_MARKET, rung_of_trade
 from .outbox import write_amount, write_market
 from .parameters import CohortParameters, Numbers, Record
+from .ranges import check_ranges
 from .view import Ints, View
 
 DEPOSIT, WITHDRAW = int(Kind.DEPOSIT), int(Kind.WITHDRAW)
@@ -99,11 +100,7 @@ class ValueFundParameters(CohortParameters):
 
     @model_validator(mode="after")
     def _aggression_in_order(self) -> Self:
-        if self.aggression_min > self.aggression_max:
-            raise ValueError(
-                f"aggression_min must not be above aggression_max (got {self.aggression_min:g} > "
-                f"{self.aggression_max:g})"
-            )
+        check_ranges(self, ("aggression_min", "aggression_max"))
         return self
 
 

@@ -22,6 +22,7 @@ from .backstop import Backstop, BackstopParameters
 from .cohort import Commands, join
 from .draws import Stream
 from .elementary import exp, log
+from .ranges import check_ranges
 from .view import Ints, View
 from .wallet import AMOUNT_MAX, has_come
 
@@ -48,9 +49,7 @@ class VaultParameters(BackstopParameters):
 
     @model_validator(mode="after")
     def _tolerances_in_order(self) -> VaultParameters:
-        if self.tolerance_min > self.tolerance_max:
-            low, high = self.tolerance_min, self.tolerance_max
-            raise ValueError(f"tolerance_min must not be above tolerance_max (got {low:g} > {high:g})")
+        check_ranges(self, ("tolerance_min", "tolerance_max"))
         return self
 
 

@@ -14,8 +14,8 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from .cohort import Cohort, Commands, join
-from .elementary import exp, log
 from .parameters import CohortParameters
+from .ranges import check_ranges, spread_log
 from .view import Ints, View
 from .volatility import YEAR_S, equal_weights, realised_ppm
 
@@ -48,10 +48,7 @@ class VolatilityTargetParameters(CohortParameters):
 
     @model_validator(mode="after")
     def _ranges_rise(self) -> Self:
-        for low, high in (("target_min", "target_max"), ("horizon_min_s", "horizon_max_s")):
-            if getattr(self, low) > getattr(self, high):
-                got = f"{getattr(self, low):g} > {getattr(self, high):g}"
-                raise ValueError(f"{low} must not be above {high} (got {got})")
+        check_ranges(self, ("target_min", "target_max"), ("horizon_min_s", "horizon_max_s"))
         return self
 
 
@@ -64,8 +61,7 @@ class VolatilityTarget(Cohort):
     def prepare(self) -> None:
         """Draw what is fixed for life."""
         parameters = self.parameters
-        span = log(parameters.horizon_max_s / parameters.horizon_min_s)
-        self.horizon_s = parameters.horizon_min_s * exp(self.trait(TRAIT_HORIZON) * span)
+        self.horizon_s = spread_log(parameters.horizon_min_s, parameters.horizon_max_s, self.trait(TRAIT_HORIZON))
         target_span = parameters.target_max - parameters.target_min
         self.target = parameters.target_min + target_span * self.trait(TRAIT_TARGET)
         self.weights = equal_weights()

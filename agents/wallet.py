@@ -21,6 +21,7 @@ from delever.engine.rules.base import ATOMS_PER_QUOTE
 
 from .draws import Stream
 from .elementary import exp
+from .ranges import check_ranges
 
 if TYPE_CHECKING:
     from .cohort import Cohort, Commands
@@ -92,9 +93,7 @@ class WalletParameters(BaseModel):
 
     @model_validator(mode="after")
     def _thresholds_in_order(self) -> WalletParameters:
-        if self.threshold_min > self.threshold_max:
-            low, high = self.threshold_min, self.threshold_max
-            raise ValueError(f"threshold_min must not be above threshold_max (got {low:g} > {high:g})")
+        check_ranges(self, ("threshold_min", "threshold_max"))
         return self
 
 
