@@ -13,8 +13,10 @@ from rich.table import Table
 
 from .choose import check_paths, choose, mistakes_of_users
 from .errors import UserError, advised, at_least, whole_file, writable_folder
+from .realism.curves import Curves, as_lists, curves_of, stacked
 from .realism.files import read_market
 from .realism.pictures import draw_scorecard
+from .realism.portraits import draw_portraits
 from .realism.scorecard import FACTS, Scored, measured, score, scored
 from .realism.watching import watched
 from .runner import run_all, task
@@ -46,17 +48,19 @@ def validate_market(
         raise UserError("give a scenario (delever scenarios list), a file with --against, or both")
     at_least("--seeds", seeds, 1)
     at_least("--seed", first_seed, 0)
-    real = None if against is None else scored([measured(read_market(against, symbol))])
+    real, curves = (None, None) if against is None else _market(against, symbol)
     named = scenario if scenario is not None else str(against)
     folder = writable_folder(out or Path("results") / f"validate-{Path(named).name.split('.')[0]}")
     if scenario is None:
-        assert real is not None
-        rows, others, number = real, None, 0
+        assert real is not None and curves is not None
+        rows, others, number, failed, here, beside = real, None, 0, 0, curves, None
     else:
         found = _runs(scenario, rules, sets, traders, range(first_seed, first_seed + seeds), jobs, folder)
+        failed = seeds - len(found)
         rows, others, number = scored(found), real, len(found)
+        here, beside = stacked([one["curves"] for one in found]), curves
     told = {
-        "scenario": named, "seeds": number, "score": score(rows), "rows": [_row(row) for row in rows],
+        "scenario": named, "seeds": number, "failed": failed, "score": score(rows), "rows": [_row(row) for row in rows],
         "out": str(folder),
     }  # fmt: skip
     if others is not None:
@@ -66,10 +70,17 @@ def validate_market(
             part.write_text(json.dumps(told, indent=2), encoding="utf-8")
         title = f"{Path(named).name}: {score(rows)} of {len(FACTS)} facts as in real markets"
         draw_scorecard(rows, others, title, folder)
+        draw_portraits(here, beside, Path(named).name, folder)
     if as_json:
         print(json.dumps(told))
     else:
         _print(rows, others, told, Console())
+
+
+def _market(file: Path, symbol: str | None) -> tuple[list[Scored], Curves]:
+    """Return scorecard and curves of a market in a file."""
+    seen = read_market(file, symbol)
+    return scored([measured(seen)]), stacked([as_lists(curves_of(seen))])
 
 
 def _runs(
@@ -127,6 +138,8 @@ def _print(rows: Sequence[Scored], others: Sequence[Scored] | None, told: dict[s
         console.print(f"Not to be told from this: rows {', '.join(missing)}.", highlight=False, soft_wrap=True)
     needed = [str(row.fact.row) for row in rows if row.fact.compulsory and row.passed is not True]
     of_seeds = f", medians of {told['seeds']} seeds" if told["seeds"] else ""
+    if told["failed"]:
+        console.print(f"{told['failed']} runs failed and are left out.", style="red", highlight=False, soft_wrap=True)
     console.print(f"\n{told['score']} of {len(rows)} rows pass{of_seeds}.", highlight=False, soft_wrap=True)
     if needed:
         console.print(f"Rows that have to pass and do not: {', '.join(needed)}.", highlight=False, soft_wrap=True)

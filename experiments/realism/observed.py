@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 BANDS_BP = np.array([1.0, 2.0, 5.0, 10.0])
+LADDER_BP = np.arange(1.0, 51.0)
 MINUTE_S = 60.0
 
 
@@ -65,5 +66,7 @@ class Observed(NamedTuple):
     """How often a level of the book grew, for one market order."""
     depth: Floats | None = None
     """Mean size within BANDS_BP of the best price, of both sides, (4,)."""
+    ladder: Floats | None = None
+    """Mean size within LADDER_BP of the best bid and of the best ask, (2, 50)."""
     impacts: Impacts | None = None
     forced: Forced | None = None

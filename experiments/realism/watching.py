@@ -35,7 +35,8 @@ from delever.experiments.runner import Kept
 from delever.sim.model import MarketModel
 from delever.sim.scenario import Scenario, ScenarioError
 
-from .observed import BANDS_BP, MINUTE_S, Forced, Impacts, Minutes, Observed, Quotes
+from .curves import as_lists, curves_of
+from .observed import BANDS_BP, LADDER_BP, MINUTE_S, Forced, Impacts, Minutes, Observed, Quotes
 from .scorecard import measured
 
 Integers = NDArray[np.int64]
@@ -44,14 +45,17 @@ Floats = NDArray[np.float64]
 MARKET = 0
 """Realism is judged in the first market of a scenario."""
 DAY_S = 86_400.0
-CLOSING = (int(Event.FILL), int(Event.TAKEOVER), int(Event.ADL))
+CLOSING = np.isin(np.arange(max(Event) + 1), (Event.FILL, Event.TAKEOVER, Event.ADL))
+"""By kind of event: whether it may close a position."""
+DEPTH_EVERY_S = 10
 KEPT = (E_KIND, E_STEP, E_ACCOUNT, E_LOTS, E_PRICE_TICKS, E_AMOUNT_ATOMS, E_CAUSE)
 K_KIND, K_STEP, K_ACCOUNT, K_LOTS, K_PRICE, K_AMOUNT, K_CAUSE = range(len(KEPT))
 
 
 def watched(scenario: Scenario, rules: RuleSet, seed: int) -> Kept:
-    """Make a run and return the numbers of its scorecard; what `delever validate` runs in workers."""
-    return Kept(measured(watch(scenario, rules, seed)))
+    """Make a run and return the numbers of its scorecard and its curves; what `delever validate` runs in workers."""
+    seen = watch(scenario, rules, seed)
+    return Kept({**measured(seen), "curves": as_lists(curves_of(seen))})
 
 
 def watch(scenario: Scenario, rules: RuleSet, seed: int) -> Observed:
@@ -86,15 +90,17 @@ class Watcher:
         self._workers = [cohort for cohort in model.cohorts if isinstance(cohort, Execution)]
         self._finished = [cohort.columns["task"]["finished"].copy() for cohort in self._workers]
         self._worked: list[Integers] = []
-        self._depth = np.zeros(len(BANDS_BP))
+        self._depth_every_steps = max(1, DEPTH_EVERY_S // self.dt_s)
+        self._ladder = np.zeros((2, len(LADDER_BP)))
+        self._ladders = 0
         self._added = 0
 
     def take(self, rows: Integers) -> None:
         """Take events (n, EVENT_COLUMNS): fills and other closings of positions in the market are kept."""
         assert rows.shape[1] == EVENT_COLUMNS
-        wanted = np.isin(rows[:, E_KIND], CLOSING) & (rows[:, E_MARKET] == MARKET)
-        wanted &= rows[:, E_STEP] >= self.from_step
-        self._events.append(rows[wanted][:, KEPT])
+        wanted = CLOSING[rows[:, E_KIND]] & (rows[:, E_MARKET] == MARKET) & (rows[:, E_STEP] >= self.from_step)
+        if wanted.any():
+            self._events.append(rows[wanted][:, KEPT])
 
     def after_step(self) -> None:
         """Note prices, depth and open interest at the end of a step."""
@@ -109,7 +115,7 @@ class Watcher:
             (bid if has_both else 0, ask if has_both else 0, row.item(M_LAST_TICKS), row.item(M_LONG_LOTS),
              row.item(M_MARK_TICKS))
         )  # fmt: skip
-        if has_both:
+        if has_both and step % self._depth_every_steps == 0:
             self._look_at_depth(bid, ask)
         self._note_meta_orders()
         commands, results = model.arrived, model.report.results
@@ -118,14 +124,15 @@ class Watcher:
         self._added += int(rests.sum())
 
     def _look_at_depth(self, bid: int, ask: int) -> None:
-        """Add the lots within each band of the best price, mean of both sides."""
-        widths = np.floor(BANDS_BP * bid / 1e4).astype(np.int64)
+        """Add the lots within each distance of the best price of a side."""
+        widths = np.floor(LADDER_BP * bid / 1e4).astype(np.int64)
         levels = self.model.venue.tables.levels[MARKET, :, L_LOTS]
         far = int(widths[-1])
         bids = np.cumsum(levels[max(bid - far, 0) : bid + 1][::-1])
         asks = np.cumsum(levels[ask : ask + far + 1])
-        for side in (bids, asks):
-            self._depth += side[np.minimum(widths, len(side) - 1)] / 2
+        for side, lots in enumerate((bids, asks)):
+            self._ladder[side] += lots[np.minimum(widths, len(lots) - 1)]
+        self._ladders += 1
 
     def _note_meta_orders(self) -> None:
         """Note side, lots, first and last step of the meta-orders that have ended in the market."""
@@ -143,13 +150,14 @@ class Watcher:
         fills = events[events[:, K_KIND] == Event.FILL]
         state = np.array(self._state, dtype=np.int64).reshape(-1, 5)
         orders = self._orders(fills)
-        both = max(1, int((state[:, 0] > 0).sum()))
+        ladder = self._ladder / max(1, self._ladders)
         return Observed(
             minutes=self._minutes(state, fills),
             orders=orders,
             quotes=self._quotes(state),
             added_per_order=self._added / len(orders) if len(orders) else None,
-            depth=self._depth / both,
+            depth=ladder.mean(axis=0)[np.isin(LADDER_BP, BANDS_BP)],
+            ladder=ladder,
             impacts=self._impacts(state, orders),
             forced=self._forced(events, state),
         )

@@ -14,8 +14,9 @@ from delever.engine.rules.presets import PRESETS
 from delever.experiments.cli import main
 from delever.experiments.errors import UserError
 from delever.experiments.metrics import crash_shape, impact, order_flow, returns
+from delever.experiments.realism.curves import LAGS, curves_of
 from delever.experiments.realism.files import read_market
-from delever.experiments.realism.observed import BANDS_BP, Impacts, Minutes, Observed, Quotes
+from delever.experiments.realism.observed import BANDS_BP, LADDER_BP, Impacts, Minutes, Observed, Quotes
 from delever.experiments.realism.scorecard import FACTS, measured, score, scored
 from delever.experiments.realism.watching import watch
 from delever.sim.scenario import load_scenario, set_values
@@ -204,9 +205,25 @@ def test_a_simulated_market_is_watched_from_the_end_of_its_warm_up() -> None:
     assert seen.orders["time_s"].between(0, 3600).all()
     assert set(seen.orders["sign"]) <= {-1, 1}
     assert (np.diff(seen.depth) >= 0).all()
+    assert seen.ladder is not None and seen.ladder[:, [0, 1, 4, 9]].mean(axis=0) == pytest.approx(seen.depth)
     assert seen.quotes.spread_ticks.min() >= 1
     assert seen.minutes.volume is not None and seen.minutes.volume.sum() > 0
     assert (seen.minutes.low <= seen.minutes.close).all()
+
+
+def test_curves_hold_the_numbers_of_the_scorecard_and_depth_in_multiples_of_ten_basis_points() -> None:
+    close = walk(2_000)
+    ladder = np.vstack([LADDER_BP, 3.0 * LADDER_BP])
+    seen = Observed(
+        Minutes(close, close, None, None), depth=ladder.mean(axis=0)[np.isin(LADDER_BP, BANDS_BP)], ladder=ladder
+    )
+    curves = curves_of(seen)
+    places = [LAGS.index(lag) for lag in (1, 10, 100, 500)]
+    assert curves.sizes[places].tolist() == numbers(seen, 6)
+    assert curves.returns[[LAGS.index(lag) for lag in (1, 2, 10)]].tolist() == numbers(seen, 4)
+    assert np.isnan(curves.signs).all(), "no orders are known"
+    assert curves.depth == pytest.approx(BANDS_BP / 10.0)
+    assert (curves.bids[9], curves.asks[9]) == pytest.approx((0.5, 1.5))
 
 
 BAD = {
@@ -261,7 +278,13 @@ def test_the_command_judges_a_file_and_says_what_cannot_be_told(
     assert by_row[12]["value"] is None and by_row[12]["passed"] is None
     assert len(by_row[11]["value"]) == len(by_row[11]["low"]) == 2
     assert isinstance(by_row[13]["value"], float)
-    assert {file.name for file in tmp_path.iterdir()} >= {"scorecard.png", "scorecard.json", "fact-01.png"}
+    assert {file.name for file in tmp_path.iterdir()} >= {
+        "scorecard.png",
+        "scorecard.json",
+        "fact-01.png",
+        "memory.png",
+    }
+    assert not (tmp_path / "depth.png").exists(), "trades do not tell a book"
 
 
 def test_the_command_needs_a_scenario_or_a_file(capsys: pytest.CaptureFixture[str]) -> None:
