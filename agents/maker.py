@@ -88,7 +88,8 @@ class MakerParameters(CohortParameters):
     index_share: float = Field(default=0.8, ge=0.0, le=1.0)
     """Weight of the index in that estimate; the rest is the middle of the book."""
     quote_leverage: float = Field(default=0.25, gt=0.0, le=1000.0)
-    """Value of the quotes of one side without inventory, as a multiple of equity; grows and shrinks with the float."""
+    """Value of the quotes of one side without inventory, as a multiple of equity, over all markets by their weights;
+    grows and shrinks with the float."""
     inventory_leverage: float = Field(default=2.0, gt=0.0, le=1000.0)
     """Inventory limit as a multiple of equity."""
     skew_ppm: float = Field(default=600.0, ge=0.0, le=1e6)
@@ -150,13 +151,14 @@ class Maker(Cohort):
             self.columns["quoted"] = np.zeros((self.n, view.markets, 4), dtype=np.int64)
             self.columns["quoted_supply"] = np.ones((self.n, view.markets))
         per_market = 2 * self.parameters.levels + OTHER_COMMANDS_MAX
+        size = view.supply_ratio * view.market_weight
         out = self.outbox(len(wakers) * view.markets * per_market)
         return self.written(
             decide_maker(
                 view.tables, self.numbers, self.weights, self.width, self.aversion, self.half_ppm, self.shade,
                 self.columns["peak_equity_atoms"], self.columns["away_until_s"], self.columns["quoted"],
-                self.columns["quoted_supply"], view.supply_ratio, view.volatility_ppm, view.time_s, view.dt_s,
-                self.rows, wakers, out,
+                self.columns["quoted_supply"], size, view.volatility_ppm, view.time_s, view.dt_s, self.rows,
+                wakers, out,
             )
         )  # fmt: skip
 

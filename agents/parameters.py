@@ -47,6 +47,9 @@ class CohortParameters(BaseModel):
     """Lognormal: standard deviation of the logarithm. Pareto: exponent, smaller is more unequal. Measured: not used."""
     wealth_ratio_max: float = Field(default=100.0, ge=1.0, le=1e9)
     """Nobody deposits more than this multiple of the median."""
+    wealth_traders: int | None = Field(default=None, ge=1, le=10_000_000)
+    """Number of traders of the scenario for which `wealth_quote_median` is meant: with more or fewer it is scaled; none
+    leaves it."""
     venue: str = MAIN
     """Venue at which the cohort trades, by its name in the scenario."""
 
@@ -66,6 +69,13 @@ class CohortParameters(BaseModel):
                 f"wealth_quote_median x wealth_ratio_max must be at most {WEALTH_QUOTE_MAX:.0f} (got {largest:.0f})"
             )
         return self
+
+    def scaled(self, traders: int) -> Self:
+        """Return these parameters for a scenario of so many traders. Raises ValueError if money gets out of bounds."""
+        if self.wealth_traders is None:
+            return self
+        median = self.wealth_quote_median * traders / self.wealth_traders
+        return type(self).model_validate({**dict(self), "wealth_quote_median": median, "wealth_traders": None})
 
     def record(self) -> Numbers:
         """Return all single numbers as a structured array of one element, fields by name: what kernels read."""

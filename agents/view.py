@@ -101,13 +101,15 @@ class View:
         mark_history: Ints,
         volatility_ppm: Floats,
         supply_ratio: Floats | None = None,
+        market_weight: Floats | None = None,
     ) -> None:
         """Look at `tables` at the start of `step`.
 
         `mark_history` holds the marks of the steps so far, (steps, M), newest last; `volatility_ppm` (M,) the
         moving average of the absolute change of the mark per step, `supply_ratio` (M,) the circulating supply as a
-        multiple of that of the beginning (1 if left out). None of them is copied, nor are the tables: the view is
-        good until the venue moves on. What is not asked for is not worked out.
+        multiple of that of the beginning, `market_weight` (M,) the size of each market as a multiple of their mean (1
+        if left out). None of them is copied, nor are the tables: the view is good until the venue moves on. What is
+        not asked for is not worked out.
         """
         self.step = step
         self.dt_s = dt_s
@@ -118,6 +120,7 @@ class View:
         self.mark_history = _sealed(mark_history.view())
         self.volatility_ppm = _sealed(volatility_ppm.view())
         self.supply_ratio = _sealed(np.ones(len(self.symbols)) if supply_ratio is None else supply_ratio.view())
+        self.market_weight = _sealed(np.ones(len(self.symbols)) if market_weight is None else market_weight.view())
 
     # Markets: arrays of length M.
 

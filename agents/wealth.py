@@ -19,6 +19,13 @@ PROBABILITIES = np.array([0.01, 0.05, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 0.95]
 RATIOS = np.array([0.00044, 0.0156, 0.046, 0.296, 0.581, 1.0, 1.91, 6.37, 46.2, 189.0])
 TAIL_EXPONENT = 0.78
 
+LEVERAGE_PROBABILITIES = np.array([0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99])
+LEVERAGES = np.array([0.0043, 0.0122, 0.0705, 0.180, 0.466, 1.03, 2.60, 4.57, 11.1])
+"""Quantiles of leverage x (account value over the median) ^ 0.22."""
+LEVERAGE_FALL = 0.22
+RATIO_SEEN_MAX = 200.0
+"""How far up leverage was seen to fall with wealth."""
+
 
 def measured_ratios(uniform: Floats) -> Floats:
     """Return multiples of the median for uniform numbers in (0, 1); straight in the logarithm between the quantiles."""
@@ -29,3 +36,16 @@ def measured_ratios(uniform: Floats) -> Floats:
     body = levels[upper - 1] + way * (levels[upper] - levels[upper - 1])
     share = 1.0 - PROBABILITIES[-1]
     return exp(body + log(share / np.minimum(1.0 - uniform, share)) / TAIL_EXPONENT)
+
+
+def measured_leverages(uniform: Floats, ratio: Floats) -> Floats:
+    """Return the value of all positions over equity, for uniform numbers in (0, 1) and multiples of the median wealth.
+
+    Straight in the logarithm between the quantiles, the outermost beyond them.
+    """
+    levels = log(LEVERAGES)
+    inside = np.minimum(np.maximum(uniform, LEVERAGE_PROBABILITIES[0]), LEVERAGE_PROBABILITIES[-1])
+    upper = np.clip(np.searchsorted(LEVERAGE_PROBABILITIES, inside), 1, len(LEVERAGES) - 1)
+    low, high = LEVERAGE_PROBABILITIES[upper - 1], LEVERAGE_PROBABILITIES[upper]
+    body = levels[upper - 1] + (inside - low) / (high - low) * (levels[upper] - levels[upper - 1])
+    return exp(body - LEVERAGE_FALL * log(np.minimum(ratio, RATIO_SEEN_MAX)))

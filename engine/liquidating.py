@@ -29,6 +29,7 @@ from .tables import (
     V_SURPLUS_UNIT,
     V_TAKES_ALL,
     V_TAKES_AT_MARK,
+    V_TAKES_SOLVENT,
     Tables,
 )
 from .units import PPM
@@ -36,7 +37,7 @@ from .units import PPM
 # What `fill_liquidation` and `fill_vault` take from the rules; a snapshot does not overwrite it.
 LIQUIDATION_SWITCHES = [
     V_SURPLUS, V_SURPLUS_PPM, V_SURPLUS_COVERS, V_SURPLUS_UNIT, V_START_PPM, V_STOP_PPM, V_BUFFER_PPM, V_TAKES_AT_MARK,
-    V_TAKES_ALL, V_CANCELS, V_RAMPED, V_SURPLUS_REFUSES, V_LOST_MAX_ATOMS,
+    V_TAKES_ALL, V_TAKES_SOLVENT, V_CANCELS, V_RAMPED, V_SURPLUS_REFUSES, V_LOST_MAX_ATOMS,
 ]  # fmt: skip
 
 
@@ -57,6 +58,7 @@ def fill_liquidation(venue: NDArray[np.int64], rule: Liquidation) -> None:
     if takeover is not None:
         venue[V_TAKES_AT_MARK] = int(takeover.price == "mark")
         venue[V_TAKES_ALL] = int(takeover.unlimited)
+        venue[V_TAKES_SOLVENT] = int(takeover.backstops == "solvent")
     venue[V_CANCELS] = 0 if rule.cancel is None else CANCELS.index(rule.cancel.orders)
     venue[V_RAMPED] = int(isinstance(rule.step, Cover) and rule.step.ramp is not None)
     assert 0 < venue[V_START_PPM] <= venue[V_STOP_PPM]

@@ -310,6 +310,7 @@ V_STOP_PPM = 105
 V_BUFFER_PPM = 106
 V_TAKES_AT_MARK = 107  # takeover (R-W32)
 V_TAKES_ALL = 108
+V_TAKES_SOLVENT = 204  # a backstop takes what costs it nothing while it is solvent
 V_CANCELS = 109  # which orders are cancelled first (R-W33): a word of CANCELS
 V_RAMPED = 110  # whether U_FREED_ATOMS is in use
 V_SURPLUS_REFUSES = 111  # whether fills that the fund could not pay for are not made (R-W37)
@@ -347,7 +348,7 @@ V_SELLS_BEFORE = 82  # fixed: 1 if assets are sold before positions
 V_DUE_UNITS_MAX = 201  # venue: what an impaired liquidation engine does in a step (R-W61), NONE for no limit: units,
 V_DUE_VALUE_MAX_ATOMS = 202  # and the value of their positions that is exceeded once
 V_EXCHANGE_ATOMS = 83  # fixed: a unit owing more than this sells; NONE: no automatic exchange
-VENUE_COLUMNS = 204
+VENUE_COLUMNS = 205
 
 # Bits of V_REQUIREMENTS.
 HAS_SCHEDULES = 1  # a market has a schedule other than brackets

@@ -50,6 +50,7 @@ from .tables import (
     V_SEIZE_MARGIN,
     V_TAKES_ALL,
     V_TAKES_AT_MARK,
+    V_TAKES_SOLVENT,
     V_WAREHOUSE_LEVERAGE,
     Table,
     Tables,
@@ -202,12 +203,14 @@ def _backstop_for(t: Tables, backstops: Table, account: int, market: int, lots: 
 
 @kernel
 def backstop_accepts(t: Tables, backstop: int, account: int, market: int, lots: int, price_ticks: int) -> bool:
-    """Say whether a backstop account takes a position: solvent, within its limit and free collateral (R-W5)."""
-    if backstop == account or _is_unsound(t, backstop) or _is_unsound(t, unit_of(t, backstop, market)):
+    """Say whether a backstop account takes a position: solvent, within its limit and free collateral (R-W5, R-W38)."""
+    if backstop == account or exposure_with_lots(t, backstop, market, lots) > t.venue[V_LOTS_MAX]:
         return False
-    if exposure_with_lots(t, backstop, market, lots) > t.venue[V_LOTS_MAX]:
+    own, loss = unit_of(t, backstop, market), _loss_atoms(t, market, lots, price_ticks)
+    if t.venue[V_TAKES_SOLVENT]:
+        return loss == 0 and equity_atoms(t, backstop) >= 0 and equity_atoms(t, own) >= 0
+    if _is_unsound(t, backstop) or _is_unsound(t, own):
         return False
-    loss = _loss_atoms(t, market, lots, price_ticks)
     return free_collateral_atoms(t, backstop, market, lots, 0, 0) - loss >= 0
 
 

@@ -371,7 +371,7 @@ def _members(scenario: Scenario, cohorts: Sequence[Extra], solos: Sequence[Solo]
     """Return everybody who gets accounts: the scenario's cohorts, the caller's cohorts, solo agents."""
     members = [
         Member(spec.name, spec.kind, traders_of(spec, scenario.traders), BEHAVIOURS[spec.kind], spec, {})
-        for spec in scenario.cohorts
+        for spec in (cohort.scaled(scenario.traders) for cohort in scenario.cohorts)
     ]
     for behaviour, given in cohorts:
         numbers = dict(given)

@@ -53,6 +53,8 @@ class _Market(Part):
     """Smallest size in units of the underlying, e.g. "0.001"."""
     price_max: Amount | None = None
     """Prices stay below this; none takes twice the highest index price of the run."""
+    weight: float = Field(default=1.0, gt=0.0, le=1e9)
+    """Size beside the venue's other markets: makers quote, and portfolios are held, in proportion to it."""
     sources: Annotated[tuple[Source, ...], Field(max_length=SOURCES_MAX)] = ()
     """What the sources say where the rules make the index of several (`mark.index`); others say the path itself."""
 

@@ -17,6 +17,7 @@ from delever.agents.keeper import Keeper, KeeperParameters
 from delever.agents.maker import Maker, MakerParameters
 from delever.agents.noise import Noise, NoiseParameters
 from delever.agents.parameters import CohortParameters
+from delever.agents.portfolio import Hedger, HedgerParameters, Portfolio, PortfolioParameters
 from delever.agents.proprietary import Proprietary, ProprietaryParameters
 from delever.agents.retail import Retail, RetailParameters
 from delever.agents.sentiment import Sentiment, SentimentParameters
@@ -177,6 +178,24 @@ class VolatilityTargetPopulation(VolatilityTargetParameters):
     """Name in results and after --set cohorts."""
 
 
+class PortfolioPopulation(PortfolioParameters):
+    """A cohort of accounts that hold several contracts on one margin."""
+
+    kind: Literal["portfolio"]
+    """Behaviour."""
+    name: Name = "portfolio"
+    """Name in results and after --set cohorts."""
+
+
+class HedgerPopulation(HedgerParameters):
+    """A cohort of traders who take what portfolios leave over."""
+
+    kind: Literal["hedger"]
+    """Behaviour."""
+    name: Name = "hedger"
+    """Name in results and after --set cohorts."""
+
+
 class ProprietaryPopulation(ProprietaryParameters):
     """A cohort of proprietary desks with a limit of value at risk."""
 
@@ -248,6 +267,8 @@ Population = Annotated[
     | AttackerPopulation
     | StopsPopulation
     | VolatilityTargetPopulation
+    | PortfolioPopulation
+    | HedgerPopulation
     | ProprietaryPopulation
     | ArbitragePopulation
     | CarryPopulation
@@ -274,6 +295,8 @@ BEHAVIOURS: dict[str, type[Cohort]] = {
     "attacker": Attacker,
     "stops": Stops,
     "volatility_target": VolatilityTarget,
+    "portfolio": Portfolio,
+    "hedger": Hedger,
     "proprietary": Proprietary,
     "arbitrage": Arbitrage,
     "carry": Carry,

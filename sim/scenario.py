@@ -192,6 +192,7 @@ class Scenario(Part):
         """Refuse names of venues and markets that nothing is called by."""
         names = self.venue_names
         for cohort in self.cohorts:
+            cohort.scaled(self.traders)
             for venue in cohort.venues:
                 if venue not in names:
                     hint = did_you_mean(venue, names) or f"; there are {', '.join(names)}"

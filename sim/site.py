@@ -73,6 +73,8 @@ class Site:
         self.faults = Faults(
             scenario.faults_of(name), self.symbols, self._said_ticks.shape[1:], scenario.dt_s, scenario.warmup_steps
         )
+        weights = np.array([market.weight for market in self.markets])
+        self._market_weight = weights / weights.mean()
         lot_sizes = [float(market.lot_size) for market in self.markets]
         self.supplies = Supplies(scenario.supplies_of(name), lot_sizes, scenario.dt_s, scenario.warmup_steps)
         self.venue = self._open(journal, check)
@@ -108,7 +110,7 @@ class Site:
         step = self.venue.step
         tables, marks, volatility_ppm = self.faults.seen(self.venue.tables, self.history, step)
         dt_s, supply = self._scenario.dt_s, self.supplies.ratio(step)
-        return View(tables, self.rules, self.symbols, step, dt_s, marks, volatility_ppm, supply)
+        return View(tables, self.rules, self.symbols, step, dt_s, marks, volatility_ppm, supply, self._market_weight)
 
     def collect(self, step: int) -> Integers:
         """Return the commands that reach the venue in `step`, in the order of arrival."""

@@ -132,6 +132,9 @@ class Takeover(Rule):
     """Price of the transfer; at the mark, what is left of the margin is the taker's profit."""
     unlimited: bool = False
     """Whether the fund takes whatever it is offered, however little it has (a network that has no choice)."""
+    backstops: Literal["covered", "solvent"] = "covered"
+    """A backstop takes what its free collateral covers; `solvent`: anything that costs it nothing at the mark, while
+    its own equity is not below zero."""
 
 
 class Cancel(Rule):

@@ -43,7 +43,11 @@ def liquidation_terms(rng: Random, rules: Rules) -> None:
                     rules["insurance"]["initial_quote"] = rules["insurance"]["floor_quote"] + rng.choice([0, 0, 1])
     rule["insolvent"] = rng.choice([None, "skip"])
     if not pool and rng.random() < 0.4:
-        rule["takeover"] = {"price": rng.choice(["bankruptcy", "mark"]), "unlimited": rng.random() < 0.5}
+        rule["takeover"] = {
+            "price": rng.choice(["bankruptcy", "mark"]),
+            "unlimited": rng.random() < 0.5,
+            "backstops": rng.choice(["covered", "solvent"]),
+        }
 
 
 def liquidation_levels(rng: Random, rules: Rules) -> None:

@@ -180,7 +180,12 @@ SOURCES: dict[str, Source] = {
         "liquidation.takeover.price",
         "liquidation.takeover.unlimited",
     ),
-    **choose("not used: the network takes everything", "liquidation.size", "liquidation.price"),
+    **choose(
+        "not used: the network takes everything",
+        "liquidation.size",
+        "liquidation.price",
+        "liquidation.takeover.backstops",
+    ),
     **cite(
         "0012-POSR: the network's margin is the market's insurance pool, empty at first. Each market has one: where a "
         "scenario has several, insurance.market_funds.initial_quote = 0 keeps them apart",
