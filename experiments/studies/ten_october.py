@@ -135,7 +135,7 @@ class Watcher:
         held, cost = self._held[rows[:, E_OTHER] * self.markets + rows[:, E_MARKET]].T
         multiplier = self.model.venue.tables.markets[rows[:, E_MARKET], M_MULTIPLIER_ATOMS]
         closed = np.abs(rows[:, E_LOTS])
-        known = (rows[:, E_KIND] == ADL) & (np.abs(held) >= closed) & (held * rows[:, E_LOTS] < 0)
+        known = (rows[:, E_KIND] == ADL) & (np.abs(held) >= closed) & (held * rows[:, E_LOTS] > 0)
         share = np.divide(closed, np.abs(held), out=np.zeros(len(rows)), where=held != 0)
         worth = np.sign(held) * closed * rows[:, E_PRICE_TICKS] * multiplier
         return np.where(known, (worth - cost * share) * QUOTE, np.nan)
@@ -253,12 +253,9 @@ def made_by(time_s: Floats, weights: NDArray[np.generic], name: str) -> dict[str
 
 
 def checks(runs: pd.DataFrame) -> list[Check]:
-    """Return the seven, each as the median over seeds."""
-    return [
-        median_check(words, values[~np.isnan(values)] if len(values) else values, low, high)
-        for key, words, low, high in TARGETS
-        for values in [column(runs, GROUP, ARM, key)]
-    ]
+    """Return the seven, each as the median over the seeds that have the number: without deleveraging there are few."""
+    values = {key: column(runs, GROUP, ARM, key) for key, *_ in TARGETS}
+    return [median_check(words, values[key][~np.isnan(values[key])], low, high) for key, words, low, high in TARGETS]
 
 
 def figure(runs: pd.DataFrame) -> Figure:
