@@ -1,10 +1,10 @@
 """Portfolios: accounts that hold several contracts on one margin, long or short, at the leverage of a real venue.
 
 Account values and leverage are as measured among the winners whom Hyperliquid deleveraged on 10 October 2025
-(`agents/wealth.py`); the losers are not in those data, and are taken to be like them. Each trader comes once, at a time
-of its own, with limit orders at the index, and renews what was not filled as the index moves: entries are spread over
-prices of the past, and nobody's arrival moves the price. Then it holds. Not tuned to anything: how many contracts an
-account holds and how its value is split between them are choices, which contracts follows their weights.
+(`agents/wealth.py`). Each trader comes once, at a time of its own, with limit orders at the index, and renews what was
+not filled as the index moves: entries are spread over prices of the past, and nobody's arrival moves the price. Then it
+holds. How many contracts an account holds and how its value is split between them are choices; which contracts follows
+their weights.
 
 Accounts that are so unequal do not find as much on the other side. What is left over is taken by hedgers: traders who
 have the opposite elsewhere, borrow nothing, and come for what rests at the index while portfolios are built.

@@ -266,7 +266,7 @@ def figure(runs: pd.DataFrame) -> Figure:
         shares = runs[[f"{name}_{second}" for second in TIMES_S.tolist()]].to_numpy(dtype=np.float64)
         low, middle, high = 100 * np.percentile(shares, [5, 50, 95], axis=0)
         axis.fill_between(TIMES_S, low, high, color=BLUE, alpha=0.2, linewidth=0)
-        axis.plot(TIMES_S, middle, color=BLUE, label="model")
+        axis.plot(TIMES_S, middle, color=BLUE, label="the model; band: 5th to 95th percentile")
         axis.plot(real_s, 100 * np.array(REAL_SHARES), "o--", color=VERMILION, label="the day, from 21:15:03 UTC")
         heading(axis, f"{words} made so far")
         axis.set_xlabel("seconds since the fall began")

@@ -297,6 +297,34 @@ def test_the_network_takes_position_and_margin_at_the_mark() -> None:
     assert (desk.cash(0), desk.money("FUND")) == (0, 40)
 
 
+@pytest.mark.parametrize(("words", "taken"), [("covered", 0), ("solvent", 10)])
+def test_a_solvent_backstop_takes_what_its_margin_does_not_cover(words: str, taken: int) -> None:
+    """R-W38: at 85 the account has 50 left of 85 it needs; a backstop with 10 takes its ten lots, and gains the 50."""
+    rule = {"backstop_ppm": 666_667, "seize_margin": True, "takeover": {"backstops": words}}
+    desk = EngineDesk([200, 10_000, 10], backstops=[2], liquidation=rule, margin=TENTH)
+    desk.trade(0, 1, 10, 100)
+    desk.step(index=85)
+    assert desk.held(2)[0] == taken and desk.held(0)[0] == 10 - taken
+    if taken:
+        assert desk.cash(0) == 0 and desk.cash(2) + 10 * 85 - desk.held(2)[1] == 10 + 50
+
+
+def test_a_solvent_backstop_takes_nothing_that_is_under_water_nor_when_it_is_itself() -> None:
+    """R-W38: at 79 the account owes 10, so that its winner is deleveraged; a backstop below zero takes nothing."""
+    rule = {"backstop_ppm": 666_667, "seize_margin": True, "takeover": {"backstops": "solvent"}}
+    adl = {"trigger": "equity_below_zero", "price": "mark"}
+    under = EngineDesk([200, 10_000, 10**6], backstops=[2], liquidation=rule, margin=TENTH, deleveraging=adl)
+    under.trade(0, 1, 10, 100)
+    under.step(index=79)
+    assert under.held(2)[0] == 0 and under.held(0)[0] == under.held(1)[0] == 0
+    desk = EngineDesk([200, 10**6, 200, 10**6], backstops=[2], liquidation=rule, margin=TENTH)
+    desk.trade(2, 1, 10, 100)
+    desk.step(index=79)  # the backstop has lost 210 of 200
+    desk.trade(0, 3, 10, 79)
+    desk.step(index=62)  # the account has 30 left of 62 it needs
+    assert desk.held(2)[0] == desk.held(0)[0] == 10
+
+
 @pytest.mark.parametrize(("orders", "left"), [("none", [150, 7]), ("market", [7]), ("worst_first", [])])
 def test_orders_cancelled_first(orders: str, left: list[int]) -> None:
     """R-W33: `market` spares other markets; where orders need no margin, one after another goes until none is left."""
