@@ -217,7 +217,7 @@ def told(watcher: Watcher) -> dict[str, float]:
     closed, kind = watcher.closed()
     adl = part(closed, closed.is_adl)
     once = float(closed.notional.sum())
-    by_account = pd.Series(adl.notional).groupby(adl.counterparty).sum().to_numpy(dtype=np.float64)
+    by_account = np.array(pd.Series(adl.notional).groupby(adl.counterparty).sum(), dtype=np.float64)
     minutes = np.bincount((closed.time_s // 60).astype(np.int64), weights=closed.notional * entries(closed))
     depth = watcher.depth
     return {

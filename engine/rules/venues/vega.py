@@ -61,7 +61,7 @@ RULES = RuleSet(
         price="market",
         leftover="fund",
         seize_margin=True,
-        takeover=Takeover(price="mark", unlimited=True),
+        takeover=Takeover(price="mark", unlimited=True, backstops="covered"),
     ),
     insurance=written_out(
         Insurance,
