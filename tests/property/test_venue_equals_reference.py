@@ -16,7 +16,7 @@ from delever.engine.rules.ruleset import RuleSet
 from delever.engine.venue import Venue
 from tests.comparison import ReferenceSide, compare
 from tests.engine_side import EngineSide
-from tests.reference import surplus, waterfall
+from tests.reference import surplus, takeover, waterfall
 from tests.reference.workload import random_rules, random_world
 from tests.swarm import run_world
 
@@ -90,6 +90,20 @@ def test_both_refuse_the_fills_a_fund_could_not_pay_for(events_min: int, monkeyp
         _, difference = compare(ReferenceSide(world, rules), EngineSide(world, rules), world, seed, 60)
         assert not difference, f"seed {seed}, {difference}"
     assert sum(refused) >= 5
+
+
+def test_both_let_solvent_backstops_take_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """R-W38: in drawn worlds whose bankrupt go to backstops, who accept some and refuse others."""
+    answers = []
+    plain = takeover.backstop_accepts
+    monkeypatch.setattr(takeover, "backstop_accepts", lambda *offer: answers.append(plain(*offer)) or answers[-1])
+    for seed in (7, 8, 10, 26, 32):
+        drawn = random_rules(seed)
+        drawn["liquidation"] |= {"backstop_ppm": 900_000, "takeover": {"backstops": "solvent"}}
+        rules, world = RuleSet.model_validate(drawn).model_dump(), random_world(seed)
+        _, difference = compare(ReferenceSide(world, rules), EngineSide(world, rules), world, seed, 60)
+        assert not difference, f"seed {seed}, {difference}"
+    assert {True, False} == set(answers) and sum(answers) >= 30
 
 
 CRASHES = {

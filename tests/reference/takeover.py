@@ -61,7 +61,6 @@ def backstop_accepts(state: State, owner: int, account: int, market: int, lots: 
     if exposed > state.rules["contract"]["lots_max"]:
         return False
     if terms and terms.get("backstops") == "solvent":
-        state.events["solvent_backstop_asked"] += 1
         free_of_loss = loss_at_mark(state, market, lots, price) == 0
         return free_of_loss and all(margin.equity(state, unit) >= 0 for unit in units)
     if any(margin.is_distressed(state, unit) for unit in units):
