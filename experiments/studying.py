@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -66,7 +67,9 @@ def run_study(
             found = rows_of(runs, chosen.measures) if chosen.own is None else medians_of(runs, arms, chosen.measures)
             rows += [{**given, **row} for row in found]
             claimed = chosen.checks(complete(runs))
-            checks += [{**given, **check._asdict(), "holds": check.holds} for check in claimed]
+            checks += [
+                {**given, **check._asdict(), "value": known(check.value), "holds": check.holds} for check in claimed
+            ]
             failed += [{**given, **each} for each in lost]
             frames.append(runs.assign(**given))
             _draw(chosen, complete(runs), folder, "" if len(planned) == 1 else f"-{number}")
@@ -79,6 +82,11 @@ def run_study(
         print(json.dumps(told))
     else:
         print_study(chosen, told, Console())
+
+
+def known(value: float) -> float | None:
+    """Return a number, or None for one that no run has (NaN), which JSON does not know."""
+    return None if math.isnan(value) else value
 
 
 def make_runs(
@@ -128,9 +136,10 @@ def print_study(study: Study, told: dict[str, Any], console: Console) -> None:
     for check in told["checks"]:
         given = "".join(f"{key}={check[key]}: " for key in keys if key in check)
         verdict = "[green]holds[/green]" if check["holds"] else "[red]does not hold[/red]"
+        value = "no run has it" if check["value"] is None else three_figures(check["value"])
         console.print(
-            f"{verdict}: {escape(given + check['claim'])}: {three_figures(check['value'])} (from {check['low']:g} to "
-            f"{check['high']:g}; {check['seeds_inside']} seeds)", highlight=False, soft_wrap=True,
+            f"{verdict}: {escape(given + check['claim'])}: {value} (from {check['low']:g} to {check['high']:g}; "
+            f"{check['seeds_inside']} seeds)", highlight=False, soft_wrap=True,
         )  # fmt: skip
     for each in told["failed"]:
         console.print(f"[red]failed[/red]: {escape(str(each))}", highlight=False, soft_wrap=True)

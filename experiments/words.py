@@ -134,9 +134,7 @@ def duration(time_s: float) -> str:
 
 
 def three_figures(value: float) -> str:
-    """Write a number with three significant figures, or all before the point: 1.23, 12.3, 1,234; NaN is none."""
-    if math.isnan(value):
-        return "none"
+    """Write a number with three significant figures, or all before the point: 1.23, 12.3, 1,234."""
     if value == 0:
         return "0"
     decimals = max(0, 2 - math.floor(math.log10(abs(value)) + 1e-12))

@@ -226,9 +226,13 @@ def column(runs: pd.DataFrame, group: str, arm: str, key: str) -> np.ndarray:
 
 
 def median_check(claim: str, values: np.ndarray, low: float, high: float) -> Check:
-    """Return whether the median over seeds lies in a range, and of how many seeds the number does."""
-    inside = int(((values >= low) & (values <= high)).sum())
-    return Check(claim, float(np.median(values)), low, high, inside)
+    """Return whether the median over seeds lies in a range, and of how many seeds the number does.
+
+    Seeds that do not have the number (NaN) are left out; if none has it, the claim does not hold.
+    """
+    known = values[~np.isnan(values)]
+    inside = int(((known >= low) & (known <= high)).sum())
+    return Check(claim, float(np.median(known)) if len(known) else float("nan"), low, high, inside)
 
 
 def run_alone(name: str, arguments: list[str] | None) -> int:

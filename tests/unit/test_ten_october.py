@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from delever.agents.portfolio import Portfolio
+from delever.engine.events import E_ACCOUNT, E_AMOUNT_ATOMS, E_CODE, E_KIND, E_OTHER, Code, Event
 from delever.engine.rules.presets import PRESETS
 from delever.experiments.metrics.deleveraging import (
     Closed,
@@ -23,12 +24,13 @@ from delever.experiments.metrics.deleveraging import (
     profitable_share,
 )
 from delever.experiments.studies import ten_october
-from delever.experiments.studies.ten_october import REAL_ADL_S, REAL_FORCED_S, REAL_SHARES, TARGETS
+from delever.experiments.studies.ten_october import REAL_ADL_S, REAL_FORCED_S, REAL_SHARES, TARGETS, Watcher
 from delever.experiments.studying import run_study
 from delever.sim.model import MarketModel
 from delever.sim.run import simulate
 from delever.sim.scenario import Scenario, load_scenario
 from tests.tree import ROOT
+from tests.unit.board import QUOTE
 
 FILE = ROOT.parent / "shared" / "data" / "hl_adl_2025-10-10" / "liq_adl_timeline.csv"
 here = pytest.mark.skipif(not FILE.is_file(), reason="the data are not here")
@@ -112,6 +114,29 @@ def test_what_is_watched_is_what_is_recorded() -> None:
     assert 0 <= found["profitable"] <= 1 and found["first_adl_s"] >= 0
 
 
+def test_a_winners_profit_is_what_the_ledger_posts() -> None:
+    """Of each deleveraged pair: entry price and lots kept by the watcher give what the venue pays the counterparty."""
+    model = MarketModel(small(), rules="hyperliquid", seed=1, collect=False, journal=True)
+    watcher, told = Watcher(model), []
+    model.listen(lambda rows: (told.append(rows.copy()), watcher.take(rows))[1])
+    while model.running:
+        model.step()
+        watcher.after_step()
+    model.close()
+    events, paid = np.concatenate(told), []
+    for place in np.flatnonzero(events[:, E_KIND] == Event.ADL).tolist():
+        winner, paid_atoms = events[place, E_OTHER], 0
+        for row in events[place + 1 :]:
+            if row[E_KIND] != Event.POST:
+                break
+            if row[E_CODE] == Code.REALISED:
+                paid_atoms += row[E_AMOUNT_ATOMS] * (int(row[E_OTHER] == winner) - int(row[E_ACCOUNT] == winner))
+        paid.append(paid_atoms / QUOTE)
+    found, _ = watcher.closed()
+    assert len(paid) > 20
+    assert found.profit[found.is_adl] == pytest.approx(np.array(paid), abs=1e-5)
+
+
 def test_without_the_fall_nobody_is_deleveraged() -> None:
     """Paired by seed: with a hundredth of the fall next to nothing is closed by force, and nobody deleveraged."""
     world, rules = small(), PRESETS["hyperliquid"]
@@ -139,6 +164,19 @@ def test_the_study_end_to_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     told = json.loads(capsys.readouterr().out)
     assert [check["claim"] for check in told["checks"]] == [words for _, words, _, _ in TARGETS]
     assert (tmp_path / "ten-october.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_claim_about_what_no_run_has_does_not_hold(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without leverage nobody is deleveraged: told in words and, in JSON, as null."""
+    sets = ["traders=20", "duration_s=2400", "dt_s=30", "rules.margin.leverage_max=1"]
+    for as_json in (False, True):
+        run_study("ten-october", sets=sets, seeds=1, jobs=1, out=tmp_path, as_json=as_json)
+        told = capsys.readouterr().out
+        if not as_json:
+            assert "against the vault (real: 0.95): no run has it" in told
+    assert {check["claim"]: (check["value"], check["holds"]) for check in json.loads(told)["checks"]}[
+        TARGETS[-1][1]
+    ] == (None, False)
 
 
 def test_the_world_has_the_accounts_of_the_public_record() -> None:
