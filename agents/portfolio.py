@@ -129,7 +129,7 @@ class Portfolio(Cohort):
         shares = np.zeros((self.n, view.markets))
         for contract in range(CONTRACTS_MAX):
             shares[np.arange(self.n), picked[contract]] += part[contract]
-        shares /= shares.sum(axis=1)[:, np.newaxis]
+        shares /= np.cumsum(shares, axis=1)[:, -1:]  # added up in one order on every machine
         spread = (self.wealth / (self.wealth + self.parameters.spread_ratio))[:, np.newaxis]
         shares = (1.0 - spread) * shares + spread * view.market_weight / view.markets
         first = self.leverage * self.deposit_atoms
@@ -147,7 +147,8 @@ class Portfolio(Cohort):
         luck = draws.uniform(
             self.seed, Stream.TYPE, self.keys, TRAIT_CONTRACTS + np.arange(2 * CONTRACTS_MAX)[:, np.newaxis]
         )
-        bounds = np.cumsum(view.market_weight) / view.market_weight.sum()
+        bounds = np.cumsum(view.market_weight)
+        bounds /= bounds[-1]
         picked = np.minimum(np.searchsorted(bounds, luck[:CONTRACTS_MAX]), view.markets - 1)
         count = np.ones(self.n)
         if goes_on > 0.0:

@@ -74,7 +74,7 @@ class Site:
             scenario.faults_of(name), self.symbols, self._said_ticks.shape[1:], scenario.dt_s, scenario.warmup_steps
         )
         weights = np.array([market.weight for market in self.markets])
-        self._market_weight = weights / weights.mean()
+        self._market_weight = weights * len(weights) / np.cumsum(weights)[-1]
         lot_sizes = [float(market.lot_size) for market in self.markets]
         self.supplies = Supplies(scenario.supplies_of(name), lot_sizes, scenario.dt_s, scenario.warmup_steps)
         self.venue = self._open(journal, check)
