@@ -1,0 +1,198 @@
+"""How large a cascade becomes where impact grows as the root of size: the second half of the study `impact`.
+
+A sale of Q0 meets longs whose liquidation prices lie evenly below the price, worth g for each unit that it falls. If a
+sale of Q moves the price by k sqrt(Q), all that is sold is Q = Q0 + g k sqrt(Q): with c = g k, the root of Q is
+(c + sqrt(c^2 + 4 Q0)) / 2. A small sale is made larger by a larger factor, and one of nothing would end at c^2. The
+factor k is measured in the same market without the longs.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from delever.agents.cohort import Cohort
+from delever.engine.payoff import values_atoms
+from delever.engine.rules.base import ATOMS_PER_QUOTE, PPM
+from delever.engine.rules.io import replace
+from delever.engine.rules.presets import TEXTBOOK
+from delever.engine.rules.ruleset import RuleSet
+from delever.engine.tables import M_BEST_ASK, M_BEST_BID, M_MARK_TICKS, M_PRICE_MAX_TICKS, P_LOTS
+from delever.experiments.drawing import BLUE, ORANGE, heading
+from delever.experiments.runner import Kept
+from delever.sim.model import MarketModel
+from delever.sim.scenario import Scenario, load_scenario, set_values
+
+from .liquidation_density import MARKET, SELLER, LiquidationDensity
+from .study import Arm, Check, column
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+WORLD, GROUP = "perp-market", "liquidations"
+OPEN_AT_S, READY_AFTER_S, SELL_AFTER_S, SELL_S, WATCH_S = 7_200, 60, 65, 10, 60
+HOLDERS = 300
+ALONE_QUOTE = (100_000, 200_000, 400_000, 800_000)
+"""Sales without longs, from which k is measured, for 1,000 traders."""
+SALES_QUOTE = (100_000, 200_000)
+VALUES_QUOTE = (2_000_000, 4_000_000, 8_000_000, 16_000_000)
+"""Longs over a fall of WIDTH: four values of c."""
+FIRST_PPM, WIDTH_PPM = 500, 30_000
+TIERS = [{"floor_quote": 0, "initial_ppm": 1_000, "maintenance_ppm": 500}]
+
+
+class Case(NamedTuple):
+    """A sale, and the longs it meets."""
+
+    sell_quote: float
+    value_quote: float
+
+    @property
+    def name(self) -> str:
+        """Name of the arm."""
+        if not self.value_quote:
+            return f"{self.sell_quote:,.0f} alone"
+        return f"{self.sell_quote:,.0f} on {self.value_quote:,.0f}"
+
+
+CASES = {
+    case.name: case
+    for case in (
+        *(Case(sale, 0.0) for sale in ALONE_QUOTE),
+        *(Case(sale, value) for value in VALUES_QUOTE for sale in SALES_QUOTE),
+    )
+}
+
+
+def venue() -> RuleSet:
+    """Return a venue that liquidates by the middle of the book, with next to no margin, and has the money for it."""
+    return replace(
+        TEXTBOOK,
+        {"margin.tiers": TIERS, "margin.call_ppm": 0, "mark.components": ["book"], "insurance.initial_quote": 10**9},
+        name="textbook-thin",
+    )
+
+
+def design() -> list[Arm]:
+    """Return the sales alone and on the longs; nobody else borrows much."""
+    sets = [
+        f"duration_s={SELL_AFTER_S + SELL_S + WATCH_S}", f"warmup_s={OPEN_AT_S}", "cohorts.retail.leverages=[1.0, 2.0]",
+        "cohorts.retail.leverage_weights=[0.5, 0.5]",
+    ]  # fmt: skip
+    world = set_values(load_scenario(WORLD), sets)
+    arms = []
+    for number, name in enumerate(CASES):
+        arms.append(Arm(GROUP, name, world.model_copy(update={"name": f"{WORLD}-sale-{number}"}), venue()))
+    return arms
+
+
+def case_of(scenario: Scenario) -> Case:
+    """Return the case of an arm's scenario, as much smaller as the world is."""
+    case = list(CASES.values())[int(scenario.name.rpartition("-")[2])]
+    share = scenario.traders / load_scenario(WORLD).traders
+    return Case(case.sell_quote * share, case.value_quote * share)
+
+
+def observe(scenario: Scenario, rules: RuleSet, seed: int) -> Kept:
+    """Make a run: what was sold, on purpose and by force, and how far the price fell at most."""
+    case = case_of(scenario)
+    given = {
+        "name": "density", "count": 1 + HOLDERS, "mean_interval_s": scenario.dt_s, "wealth_law": "equal",
+        "wealth_quote_median": 1e8, "value_quote": case.value_quote, "sell_quote": case.sell_quote,
+        "first_ppm": FIRST_PPM, "width_ppm": WIDTH_PPM, "open_at_s": scenario.warmup_s,
+        "ready_at_s": scenario.warmup_s + READY_AFTER_S, "sell_at_s": scenario.warmup_s + SELL_AFTER_S,
+        "sell_s": SELL_S,
+    }  # fmt: skip
+    model = MarketModel(scenario, rules=rules, seed=seed, collect=False, cohorts=[(LiquidationDensity, given)])
+    try:
+        cohort = next(each for each in model.cohorts if isinstance(each, LiquidationDensity))
+        row = model.venue.tables.markets[MARKET]
+        sale_step = scenario.warmup_steps + SELL_AFTER_S // scenario.dt_s
+        while model.step_now < sale_step:
+            model.step()
+        before, held = _middle(row), _held(model, cohort)
+        lowest = before
+        while model.running:
+            model.step()
+            lowest = min(lowest, _middle(row))
+        after = _held(model, cohort)
+        sold = held - after
+        values = values_atoms(model.venue.tables, MARKET, sold, max(int(before), 1)) * np.sign(sold) / ATOMS_PER_QUOTE
+    finally:
+        model.close()
+    return Kept({"sold": float(values[SELLER]), "forced": float(values[1:].sum()), "fall": 1.0 - lowest / before})
+
+
+def _held(model: MarketModel, cohort: Cohort) -> Integers:
+    """Return the positions of a cohort in lots, (n,)."""
+    tables = model.venue.tables
+    held: Integers = tables.positions[cohort.rows * len(tables.markets) + MARKET, P_LOTS].copy()
+    return held
+
+
+def _middle(row: Integers) -> float:
+    """Return the middle of the book in ticks; the mark if a side is empty."""
+    bid, ask = row.item(M_BEST_BID), row.item(M_BEST_ASK)
+    return (bid + ask) / 2.0 if bid > 0 and ask < row[M_PRICE_MAX_TICKS] else float(row[M_MARK_TICKS])
+
+
+def root_of(runs: pd.DataFrame) -> float:
+    """Return k of fall = k sqrt(sold), least squares over the sales alone."""
+    alone = [case.name for case in CASES.values() if not case.value_quote]
+    sold = np.concatenate([column(runs, GROUP, name, "sold") for name in alone])
+    fall = np.concatenate([column(runs, GROUP, name, "fall") for name in alone])
+    return float((fall * np.sqrt(sold)).sum() / sold.sum())
+
+
+def foretold(case: Case, k: float) -> float:
+    """Return all that is sold by the closed form."""
+    c = case.value_quote / (WIDTH_PPM / PPM) * k
+    return ((c + (c * c + 4.0 * case.sell_quote) ** 0.5) / 2.0) ** 2
+
+
+def enlarged(runs: pd.DataFrame, name: str) -> Floats:
+    """Return all that was sold over what was sold on purpose, by seed."""
+    sold = column(runs, GROUP, name, "sold")
+    larger: Floats = (sold + column(runs, GROUP, name, "forced")) / sold
+    return larger
+
+
+def checks(runs: pd.DataFrame) -> list[Check]:
+    """Return how far each cascade is from the closed form, and that small sales are enlarged more."""
+    k, seeds = root_of(runs), runs["seed"].nunique()
+    found = []
+    for name, case in CASES.items():
+        if case.value_quote:
+            scale = float(np.median(column(runs, GROUP, name, "sold"))) / case.sell_quote
+            wanted = foretold(Case(case.sell_quote * scale, case.value_quote * scale), k) / (case.sell_quote * scale)
+            ratio = enlarged(runs, name) / wanted
+            inside = int(((ratio >= 0.8) & (ratio <= 1.2)).sum())
+            words = f"{name}: made {wanted:.2f} times as large by the closed form; in the book, over that"
+            found.append(Check(words, float(np.median(ratio)), 0.8, 1.2, inside))
+    for value in VALUES_QUOTE:
+        small, large = (np.median(enlarged(runs, Case(sale, value).name)) for sale in SALES_QUOTE)
+        words = f"longs of {value:,}: how much more the smaller sale is enlarged than the larger"
+        found.append(Check(words, float(small / large), 1.0, np.inf, seeds))
+    return found
+
+
+def panel(axis: Axes, runs: pd.DataFrame) -> None:
+    """Draw how much sales are enlarged against the longs they meet, with the closed form."""
+    k = root_of(runs)
+    for sale, colour in zip(SALES_QUOTE, (BLUE, ORANGE), strict=True):
+        seen = [enlarged(runs, Case(sale, value).name) for value in VALUES_QUOTE]
+        low, middle, high = np.percentile(np.array(seen), [5, 50, 95], axis=1)
+        places = np.array(VALUES_QUOTE) / 1e6
+        axis.vlines(places, low, high, color=colour, linewidth=3, alpha=0.4)
+        axis.plot(places, middle, "o", color=colour, ms=8, label=f"sale of {sale:,}")
+        axis.plot(places, [foretold(Case(sale, value), k) / sale for value in VALUES_QUOTE], color=colour, lw=2)
+    heading(axis, "all that is sold over what was sold on purpose")
+    axis.set_xscale("log")
+    axis.set_xticks(places, [f"{place:g}" for place in places])
+    axis.set_xlabel(f"longs liquidated over a fall of {WIDTH_PPM / 1e4:g} %, million quote")
+    axis.set_ylabel("multiple; line: closed form")
+    axis.legend(frameon=False, fontsize=12)
