@@ -41,6 +41,7 @@ from .account import (
     is_liquidated,
     largest_lots,
     lot_atoms,
+    opposite_ticks,
     position_row,
 )
 from .cohort import Cohort, Commands, Floats
@@ -118,6 +119,10 @@ class MakerParameters(CohortParameters):
     """The average maker withdraws too when the mean absolute change of the mark in one second is above this, ..."""
     pause_s: float = Field(default=900.0, ge=0.0, le=1e9)
     """... for so long; then it starts again from what it has."""
+    unload_from: float = Field(default=1.0, gt=0.0, le=1.0)
+    """With more than this share of its inventory limit a maker trades at market, in no hurry at 1, ..."""
+    unload_to: float = Field(default=0.5, ge=0.0, le=1.0)
+    """... until this share of the limit is left. Makers who unload to each other pass a hot potato."""
     unwind_share: float = Field(default=0.25, gt=0.0, le=1.0)
     """Share of the inventory sold or bought back at market at each waking under a margin call."""
 
@@ -231,8 +236,9 @@ def _quote(
     orders = held / max(wanted, 1.0)
     bid, ask, step = _ladder(t, p, width, aversion, half_ppm, shade, volatility_ppm, inventory, orders, market)
     left = 1.0 - p["requote_share"]
+    unloads = abs(inventory) > p["unload_from"]
     stands = (
-        not away
+        not (away or unloads)
         and quoted_supply[waker, market] == supply
         and abs(bid - quoted[waker, market, Q_BID_TICKS]) * 1e6 <= p["requote_ppm"] * bid
         and abs(ask - quoted[waker, market, Q_ASK_TICKS]) * 1e6 <= p["requote_ppm"] * ask
@@ -245,6 +251,9 @@ def _quote(
         row = write_cancel_all(out, row, account, market)
     if away:
         return row
+    if unloads and opposite_ticks(t, market, -1 if held > 0 else 1) > 0:
+        lots = abs(held) - int(p["unload_to"] * largest)
+        row = write_market(out, row, account, market, -1 if held > 0 else 1, lots, FLAG_REDUCE_ONLY)
     first = row
     row = _side(t, weights, wanted, largest, held, inventory, account, market, 1, bid, step, out, row)
     asks = row

@@ -62,6 +62,8 @@ class ValueParameters(CohortParameters):
     """Share of the demand that grows with the third power of the distance; the rest is in proportion to it."""
     threshold_ppm: float = Field(default=300.0, ge=0.0, le=1e6)
     """A position is not enlarged while mark and belief are nearer than this (costs of trading)."""
+    belief_mean_ppm: float = Field(default=0.0, ge=-5e5, le=5e5)
+    """Mean of beliefs, as a distance from the index: above 0 the cohort is of buyers, below of sellers."""
     belief_sd_ppm: float = Field(default=300.0, ge=0.0, le=1e6)
     """Spread of beliefs between traders, fixed for life."""
     noise_sd_ppm: float = Field(default=150.0, ge=0.0, le=1e6)
@@ -87,7 +89,8 @@ class Value(Cohort):
         parameters = self.parameters
         normal = standard_normal()
         self.errors = normal.values
-        self.belief = 1.0 + normal(self.trait(TRAIT_BELIEF)) * parameters.belief_sd_ppm / 1e6
+        mean = 1.0 + parameters.belief_mean_ppm / 1e6
+        self.belief = mean + normal(self.trait(TRAIT_BELIEF)) * parameters.belief_sd_ppm / 1e6
         span = parameters.patience_max - parameters.patience_min
         self.way = parameters.patience_min + span * self.trait(TRAIT_PATIENCE)
         self.pace = min(1.0, parameters.mean_interval_s / parameters.horizon_s)

@@ -20,7 +20,17 @@ from .errors import UserError, advised, at_least, whole_file, writable_folder
 from .paired import METHOD
 from .runner import Finished, Progress, Task, run_all
 from .single import progress_bar
-from .studies import behaviours, disposal_speed, impact, ten_october, tfg, two_funds, wall_attack, zero_intelligence
+from .studies import (
+    behaviours,
+    disposal_speed,
+    impact,
+    six_may,
+    ten_october,
+    tfg,
+    two_funds,
+    wall_attack,
+    zero_intelligence,
+)
 from .studies.study import Arm, Study, arms_of, complete, medians_of, rows_of, settings, tasks_of
 from .warmup import compile_before_workers, told_when_compiling
 from .words import short, three_figures
@@ -29,7 +39,7 @@ STUDIES: dict[str, Study] = {
     study.name: study
     for study in (
         two_funds.STUDY, disposal_speed.STUDY, tfg.STUDY, zero_intelligence.STUDY, wall_attack.STUDY, ten_october.STUDY,
-        impact.STUDY, behaviours.STUDY,
+        impact.STUDY, behaviours.STUDY, six_may.STUDY,
     )
 }  # fmt: skip
 WIDTHS = (12, 24, 12, 24)

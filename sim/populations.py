@@ -18,6 +18,7 @@ from delever.agents.maker import Maker, MakerParameters
 from delever.agents.noise import Noise, NoiseParameters
 from delever.agents.parameters import CohortParameters
 from delever.agents.portfolio import Hedger, HedgerParameters, Portfolio, PortfolioParameters
+from delever.agents.programme import Programme, ProgrammeParameters
 from delever.agents.proprietary import Proprietary, ProprietaryParameters
 from delever.agents.retail import Retail, RetailParameters
 from delever.agents.sentiment import Sentiment, SentimentParameters
@@ -160,6 +161,15 @@ class AttackerPopulation(AttackerParameters):
     """Name in results and after --set cohorts."""
 
 
+class ProgrammePopulation(ProgrammeParameters):
+    """A cohort of accounts of one owner that works one order at a share of volume."""
+
+    kind: Literal["programme"]
+    """Behaviour."""
+    name: Name = "programme"
+    """Name in results and after --set cohorts."""
+
+
 class StopsPopulation(StopsParameters):
     """A cohort of users of stop-losses."""
 
@@ -265,6 +275,7 @@ Population = Annotated[
     | KeeperPopulation
     | WhalePopulation
     | AttackerPopulation
+    | ProgrammePopulation
     | StopsPopulation
     | VolatilityTargetPopulation
     | PortfolioPopulation
@@ -293,6 +304,7 @@ BEHAVIOURS: dict[str, type[Cohort]] = {
     "keeper": Keeper,
     "whale": Whale,
     "attacker": Attacker,
+    "programme": Programme,
     "stops": Stops,
     "volatility_target": VolatilityTarget,
     "portfolio": Portfolio,
