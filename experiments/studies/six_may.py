@@ -274,7 +274,7 @@ def figure(runs: pd.DataFrame) -> Figure:
     picture, axes = sheet(4, 1, question.replace(": ", ":\n"), height=15.0, join_x=False)
     panels = (
         ("price_path", "price", "change since the beginning, %"),
-        ("makers_path", "held by high-frequency traders and intermediaries", "contracts"),
+        ("makers_path", "held by makers, all together", "contracts"),
         ("volume_path", "volume", f"contracts in {PATH_S} seconds"),
     )
     for axis, (key, words, unit) in zip(axes[:, 0], panels, strict=False):
@@ -283,7 +283,7 @@ def figure(runs: pd.DataFrame) -> Figure:
             times_s = np.arange(len(path)) * PATH_S - PATH_BEFORE_S
             axis.plot(times_s, path, color=colour, linewidth=1.4, label=name)
         time_axis(axis, times_s)
-        axis.set_xlabel(f"seconds since the seller began, in minutes (seed {seed})")
+        axis.set_xlabel(f"time since the seller began, hours:minutes (seed {seed})")
         heading(axis, words)
         axis.set_ylabel(unit)
         separators(axis)
