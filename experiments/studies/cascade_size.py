@@ -41,6 +41,7 @@ ALONE_QUOTE = (100_000, 200_000, 400_000, 800_000)
 SALES_QUOTE = (100_000, 200_000)
 VALUES_QUOTE = (2_000_000, 4_000_000, 8_000_000, 16_000_000)
 """Longs over a fall of WIDTH: four values of c."""
+MORE = float(np.nextafter(1.0, 2.0))
 FIRST_PPM, WIDTH_PPM = 500, 30_000
 TIERS = [{"floor_quote": 0, "initial_ppm": 1_000, "maintenance_ppm": 500}]
 
@@ -176,7 +177,7 @@ def checks(runs: pd.DataFrame) -> list[Check]:
     for value in VALUES_QUOTE:
         small, large = (np.median(enlarged(runs, Case(sale, value).name)) for sale in SALES_QUOTE)
         words = f"longs of {value:,}: how much more the smaller sale is enlarged than the larger"
-        found.append(Check(words, float(small / large), 1.0, np.inf, seeds))
+        found.append(Check(words, float(small / large), MORE, np.inf, seeds))
     return found
 
 

@@ -1,0 +1,126 @@
+"""Studies of the everyday market: what is measured, foretold and claimed, on tables made by hand and in small runs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from delever.engine.rules.presets import TEXTBOOK
+from delever.experiments.realism.scorecard import FACTS
+from delever.experiments.studies import behaviours, cascade_size, impact
+from delever.experiments.studies.meta_orders import MetaOrders, MetaOrdersParameters, schedule
+from delever.sim.model import MarketModel
+from delever.sim.scenario import load_scenario, set_values
+
+
+def runs_of(group: str, arms: dict[str, dict[str, float]], seeds: int = 3) -> pd.DataFrame:
+    """Return runs in which every seed has the same numbers."""
+    rows = [
+        {"group": group, "arm": arm, "seed": seed, **numbers} for arm, numbers in arms.items() for seed in range(seeds)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_orders_follow_each_other_after_a_rest_and_change_sides() -> None:
+    p = MetaOrdersParameters(
+        count=1, start_s=1_000, volume_shares=(0.001, 0.01), daily_lots=86_400, participation=0.25, rest=1.5
+    )
+    first, second = schedule(p)
+    assert (first.begin_s, first.end_s, first.lots) == (1_000, 1_346, 86)  # 0.001 / 0.25 of a day
+    assert (second.begin_s, second.end_s, second.lots) == (1_346 + 519, 1_865 + 3_456, -864)
+
+
+def test_a_large_order_is_worked_evenly_and_whole() -> None:
+    """Half of it is done after half its time, all of it at the end, within what a step sends."""
+    scenario = set_values(load_scenario("calm"), ["traders=200", "dt_s=1", "duration_s=900"])
+    given = {"count": 1, "start_s": 100, "volume_shares": (0.001,), "daily_lots": 100_000, "mean_interval_s": 1}
+    given |= {"wealth_law": "equal", "wealth_quote_median": 1e8, "participation": 0.25}
+    model = MarketModel(scenario, rules=TEXTBOOK, seed=2, collect=False, cohorts=[(MetaOrders, given)])
+    cohort = model.cohorts[-1]
+    held = []
+    while model.running:
+        model.step()
+        held.append(int(model.venue.tables.positions[cohort.rows[0], 0]))
+    model.close()
+    assert held[99] == 0
+    assert held[100 + 173] == pytest.approx(50, abs=5)
+    assert held[-1] == 100
+
+
+def test_a_root_law_gives_its_prefactor_exponent_and_decay() -> None:
+    """Impact of 0.8 daily deviations times the root of size, half of it gone afterwards; a day moves 2 %."""
+    shares = np.array(impact.SHARES)
+    numbers = {"daily_lots": 1e6, "daily_variance": 0.02**2}
+    for number, share in enumerate(shares):
+        moved = 0.8 * 0.02 * share**0.5
+        numbers |= {f"lots_{number}": share * 1e6, f"moved_{number}": moved, f"left_{number}": moved / 2}
+    found = impact.pooled(runs_of(impact.GROUP, {impact.ARM: numbers}, seeds=10))
+    assert (found.prefactor, found.decay) == (pytest.approx(0.8), pytest.approx(0.5))
+    assert impact.impact_exponent(found.share, found.moved) == pytest.approx(0.5, abs=0.01)
+
+
+def test_the_closed_form_solves_its_equation_and_enlarges_small_sales_more() -> None:
+    k = 0.001 / 100**0.5
+    small, large = cascade_size.Case(1e5, 4e6), cascade_size.Case(4e5, 4e6)
+    for case in (small, large):
+        total = cascade_size.foretold(case, k)
+        density = case.value_quote / (cascade_size.WIDTH_PPM / 1e6)
+        assert total == pytest.approx(case.sell_quote + density * k * total**0.5)
+    assert cascade_size.foretold(small, k) / 1e5 > cascade_size.foretold(large, k) / 4e5
+
+
+def test_cascades_that_follow_the_closed_form_are_found_to() -> None:
+    k = 1e-5
+    arms = {}
+    for name, case in cascade_size.CASES.items():
+        total = cascade_size.foretold(case, k)
+        numbers = {"sold": case.sell_quote, "forced": total - case.sell_quote, "fall": k * total**0.5}
+        arms[name] = numbers
+    runs = runs_of(cascade_size.GROUP, arms)
+    assert cascade_size.root_of(runs) == pytest.approx(k)
+    claims = cascade_size.checks(runs)
+    assert all(claim.holds for claim in claims)
+    assert [claim.value for claim in claims[:8]] == pytest.approx([1.0] * 8)
+    none = runs.assign(forced=0.0)
+    assert not any(claim.holds for claim in cascade_size.checks(none)), "without liquidations nothing is enlarged"
+
+
+def test_a_sale_on_longs_sets_them_off_and_alone_it_does_not() -> None:
+    """A tenth of the market; the longs are opened, thinned, and some are closed by force once the sale has begun."""
+    arms = {arm.name: arm for arm in cascade_size.design()}
+    names = list(cascade_size.CASES)
+    alone, on_longs = arms[names[1]], arms[names[-1]]
+    sets = ["traders=100", "warmup_s=900"]
+    found = {
+        arm.name: cascade_size.observe(set_values(arm.scenario, sets), arm.rules, 3).summary
+        for arm in (alone, on_longs)
+    }
+    assert found[alone.name]["forced"] == 0.0
+    assert found[on_longs.name]["forced"] > 0.0
+    assert found[on_longs.name]["fall"] > found[alone.name]["fall"]
+
+
+def test_each_behaviour_that_is_switched_off_is_in_the_market_and_each_expected_number_is_in_the_scorecard() -> None:
+    arms = behaviours.design()
+    assert [arm.name for arm in arms] == [behaviours.WHOLE, *behaviours.OFF]
+    assert all(arm.scenario != arms[0].scenario for arm in arms[1:])
+    keys = {measure.key for measure in behaviours.STUDY.measures}
+    assert {behaviours.key_of(one.row, one.part) for off in behaviours.OFF.values() for one in off.expected} <= keys
+    assert len(keys) == sum(len(fact.parts) for fact in FACTS)
+
+
+def test_an_expected_change_holds_only_where_the_interval_is_on_its_side() -> None:
+    keys = [measure.key for measure in behaviours.STUDY.measures]
+    rng = np.random.default_rng(1)
+    rows = []
+    for arm in (behaviours.WHOLE, *behaviours.OFF):
+        for seed in range(6):
+            numbers = {key: float(rng.normal(0, 0.01)) for key in keys}
+            for one in behaviours.OFF[arm].expected if arm in behaviours.OFF else ():
+                numbers[behaviours.key_of(one.row, one.part)] += one.sign
+            rows.append({"group": behaviours.GROUP, "arm": arm, "seed": seed, **numbers})
+    runs = pd.DataFrame(rows)
+    assert all(claim.holds for claim in behaviours.checks(runs))
+    backwards = runs.assign(**{key: -runs[key] for key in keys})
+    assert not any(claim.holds for claim in behaviours.checks(backwards))
