@@ -118,9 +118,7 @@ def checks(runs: pd.DataFrame) -> list[Check]:
             fact = FACTS[row - 1]
             words = f"{name}: {fact.name} {fact.parts[part]}".rstrip() + (" rises" if sign > 0 else " falls")
             low = paired_difference(gap, np.zeros(len(gap))).low if len(gap) > 1 else float("nan")
-            found.append(
-                Check(f"{words}, lower end of the interval ({source})", low, 0.0, np.inf, int((gap > 0).sum()))
-            )
+            found.append(Check(f"{words}, lower end of the interval ({source})", low, 0.0, 1e9, int((gap > 0).sum())))
     return found
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from delever.engine.rules.presets import TEXTBOOK
 from delever.engine.rules.ruleset import RuleSet
-from delever.engine.tables import M_BEST_ASK, M_BEST_BID, M_PRICE_MAX_TICKS, M_VOLUME_LOTS
+from delever.engine.tables import M_VOLUME_LOTS
 from delever.experiments.drawing import BLUE, GREY, ORANGE, heading, logarithmic, sheet
 from delever.experiments.metrics.impact import impact_exponent, mean_impacts
 from delever.experiments.runner import Kept
@@ -74,9 +74,7 @@ def observe(scenario: Scenario, rules: RuleSet, seed: int) -> Kept:
         before = 0
         for step in range(scenario.steps):
             model.step()
-            bid, ask = row.item(M_BEST_BID), row.item(M_BEST_ASK)
-            both = bid > 0 and ask < row[M_PRICE_MAX_TICKS]
-            middle[step] = (bid + ask) / 2.0 if both else middle[max(step - 1, 0)]
+            middle[step] = cascade_size.middle_ticks(row, middle[max(step - 1, 0)])
             before = row.item(M_VOLUME_LOTS) if step < scenario.warmup_steps else before
         traded = row.item(M_VOLUME_LOTS) - before
     finally:

@@ -19,7 +19,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
 from delever.agents.maker import Maker
 from delever.engine.events import E_ACCOUNT, E_CODE, E_KIND, E_LOTS, E_OTHER, E_STEP, IN_AUCTION, Event
@@ -36,7 +35,7 @@ from delever.sim.populations import MakerPopulation, ProgrammePopulation, ValueP
 from delever.sim.scenario import Scenario, load_scenario, set_values
 
 from .pictures import spread_panel
-from .study import Arm, Check, Measure, Own, Study, column, median_check, run_alone
+from .study import Arm, Check, Measure, Own, Study, column, median_check, run_alone, sign_check
 
 QUESTION = "Can one seller at a share of volume make a flash crash, and does a halt of five seconds stop it?"
 GROUP, SELLER = "six-may", "seller"
@@ -207,12 +206,6 @@ def measured(seen: NDArray[np.float64], start: int, wanted: int, dt_s: int) -> d
 def least_share(claim: str, true: NDArray[np.bool_], least: float) -> Check:
     """Return whether something is true of at least a share of the seeds."""
     return Check(claim, float(true.mean()), least, 1.0, int(true.sum()))
-
-
-def sign_check(claim: str, gaps: NDArray[np.float64]) -> Check:
-    """Return the one-sided sign test of gaps that should be above 0; no gap counts against it."""
-    above = int((gaps > 0).sum())
-    return Check(claim, float(binomtest(above, len(gaps), alternative="greater").pvalue), 0.0, 0.01, above)
 
 
 def claims(runs: pd.DataFrame) -> list[Check]:

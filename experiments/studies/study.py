@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from scipy.stats import binomtest
 
 from delever.engine.rules.messages import did_you_mean
 from delever.engine.rules.ruleset import RuleSet
@@ -233,6 +234,12 @@ def median_check(claim: str, values: np.ndarray, low: float, high: float) -> Che
     known = values[~np.isnan(values)]
     inside = int(((known >= low) & (known <= high)).sum())
     return Check(claim, float(np.median(known)) if len(known) else float("nan"), low, high, inside)
+
+
+def sign_check(claim: str, gaps: np.ndarray) -> Check:
+    """Return whether gaps are above 0 more often than luck allows: one-sided, p < 0.01; zeros count against it."""
+    above = int((gaps > 0).sum())
+    return Check(claim, float(binomtest(above, len(gaps), 0.5, alternative="greater").pvalue), 0.0, 0.01, above)
 
 
 def run_alone(name: str, arguments: list[str] | None) -> int:

@@ -51,6 +51,7 @@ from delever.experiments.metrics.deleveraging import (
     part,
     profitable_share,
 )
+from delever.experiments.realism.watching import CLOSING
 from delever.experiments.runner import Kept
 from delever.sim.model import MarketModel
 from delever.sim.scenario import Scenario, load_scenario
@@ -62,7 +63,6 @@ QUESTION = "Does the deleveraging of 10 October 2025 come out of accounts, books
 GROUP, ARM = "ten-october", "the venue's rules"
 INSTANTS, COINS = 10, 3
 DEPTH_PPM = 10_000
-CLOSING = (int(Event.FILL), int(Event.TAKEOVER), int(Event.ADL))
 ADL, FILL = int(Event.ADL), int(Event.FILL)
 QUOTE = 1e-6
 
@@ -120,7 +120,7 @@ class Watcher:
 
     def take(self, rows: Ints) -> None:
         """Take events (n, EVENT_COLUMNS) of the step that is going on."""
-        rows = rows[np.isin(rows[:, E_KIND], CLOSING)]
+        rows = rows[CLOSING[rows[:, E_KIND]]]
         if len(self._held):
             places = [rows[:, who] * self.markets + rows[:, E_MARKET] for who in (E_ACCOUNT, E_OTHER)]
             self._touched.append(np.concatenate(places))

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from scipy.stats import binomtest
 
 from delever.engine.rules.io import replace
 from delever.engine.rules.presets import TEXTBOOK
@@ -24,7 +23,7 @@ from delever.experiments.runner import Kept
 from delever.sim.scenario import Scenario, load_scenario, set_values
 
 from .pictures import name_arms, spread_panel, titled
-from .study import Arm, Check, Measure, Study, column, median_check, run_alone, seen
+from .study import Arm, Check, Measure, Study, column, median_check, run_alone, seen, sign_check
 
 QUESTION = (
     "On 12-13 March 2020 one fund lost 5 % and was back at a record a day later, another lost half: is the size of the "
@@ -147,12 +146,6 @@ def observe(scenario: Scenario, rules: RuleSet, seed: int) -> Kept:
     return seen(scenario, rules, seed, look)
 
 
-def sign_test(claim: str, gaps: np.ndarray) -> Check:
-    """Return whether gaps are above 0 more often than luck allows: one-sided, p < 0.01; zeros count against it."""
-    above = int((gaps > 0).sum())
-    return Check(claim, float(binomtest(above, len(gaps), 0.5, alternative="greater").pvalue), 0.0, 0.01, above)
-
-
 def claims(runs: pd.DataFrame) -> list[Check]:
     """Return what the replay is asked to show; medians over seeds, and sign tests over pairs of runs of a seed."""
 
@@ -173,10 +166,10 @@ def claims(runs: pd.DataFrame) -> list[Check]:
     found.append(median_check("every fund: moved by anything but closing and deficits", elsewhere, never, never))
     found.append(median_check("every fund: kept of margins, rounding to a tick, of its start", rounding, 0.0, 0.001))
     slower = of(HELD, "open_loss") - of(FAST, "open_loss")
-    found.append(sign_test("at once against 8 hours: smaller open loss, p of the sign test", slower))
+    found.append(sign_check("at once against 8 hours: smaller open loss, p of the sign test", slower))
     for arm, time in ((HELD, "8 hours"), (SLOW, "an hour")):
         deeper = of(arm, "trough") - of(FAST, "trough")
-        found.append(sign_test(f"at once against {time}: deeper price trough, p of the sign test", deeper))
+        found.append(sign_check(f"at once against {time}: deeper price trough, p of the sign test", deeper))
     return found
 
 

@@ -15,7 +15,7 @@ from delever.experiments.metrics.closing import lowest_price, open_loss_atoms, p
 from delever.experiments.runner import PARTS
 from delever.experiments.studies import disposal_speed, two_funds
 from delever.experiments.studies.large_holder import HOLDER, SELLER
-from delever.experiments.studies.study import Measure, median_check, rows_of, settings, tasks_of
+from delever.experiments.studies.study import Measure, median_check, rows_of, settings, sign_check, tasks_of
 from delever.experiments.studying import run_study
 from delever.sim.model import MarketModel
 from delever.sim.run import simulate
@@ -79,9 +79,9 @@ def test_rows_are_medians_and_paired_differences_of_seeds_that_every_arm_has() -
 
 def test_the_sign_test_is_one_sided_and_needs_p_below_a_hundredth() -> None:
     """10 of 10 is 1 in 1,024; 9 of 10 is 11 in 1,024; no difference counts against the claim."""
-    assert two_funds.sign_test("", np.ones(10)).value == pytest.approx(1 / 1024)
-    assert two_funds.sign_test("", np.ones(10)).holds
-    ninth = two_funds.sign_test("", np.array([1.0] * 9 + [0.0]))
+    assert sign_check("", np.ones(10)).value == pytest.approx(1 / 1024)
+    assert sign_check("", np.ones(10)).holds
+    ninth = sign_check("", np.array([1.0] * 9 + [0.0]))
     assert ninth.value == pytest.approx(11 / 1024)
     assert not ninth.holds
     assert median_check("", np.array([0.01, 0.05, 0.2]), 0.02, 0.1).seeds_inside == 1
