@@ -16,7 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import imsave
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.ticker import Formatter, FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import Formatter, FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from numpy.typing import ArrayLike
 
 from .words import clock, short
@@ -146,10 +146,12 @@ def separators(axis: Axes, *, x: bool = False, whole: bool = False) -> None:
     side.set_major_formatter(RoundNumbers())
 
 
-def logarithmic(axis: Axes, *, x: bool = False, y: bool = False) -> None:
-    """Make scales logarithmic, with ticks at powers of ten alone, written with k, M and bn."""
+def logarithmic(axis: Axes, *, x: bool = False, y: bool = False, between: bool = False) -> None:
+    """Make scales logarithmic, ticks at powers of ten, or at 2 and 5 `between` them too, written with k, M and bn."""
     for chosen, side, set_scale in ((x, axis.xaxis, axis.set_xscale), (y, axis.yaxis, axis.set_yscale)):
         if chosen:
             set_scale("log")
+            if between:
+                side.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
             side.set_minor_locator(NullLocator())
             side.set_major_formatter(FuncFormatter(lambda value, _: short(value)))

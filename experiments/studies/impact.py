@@ -2,8 +2,8 @@
 
 `delever study impact`. Large orders of 1/10,000 to 1/10 of a day's volume are worked evenly in `perp-market`, at a
 quarter of the volume of others. Sato and Kanazawa, "Does the square-root price impact law hold universally?", arXiv
-2411.13965
-(2024), find that impact grows as size to the power 0.489 in Tokyo. What came out, with the numbers: docs/studies.md.
+2411.13965 (2024), find that impact grows as size to the power 0.489 in Tokyo. What came out, with the numbers:
+docs/studies.md.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ QUESTION = "How far does a large order move the price, and how much of that stay
 WORLD, GROUP, ARM = "perp-market", "impact", "worked evenly"
 SHARES = tuple(float(share) for share in np.geomspace(1e-4, 1e-1, 25))
 DAILY_LOTS = 10_000_000
-"""Lots a day in `perp-market` with its 1,000 traders, in round numbers: sizes are told over what was really traded."""
+"""Lots a day by which orders of 1,000 traders' markets are sized. `perp-market` trades 3 to 6 million (two seeds), so
+that orders are two to three times the shares named; sizes are told over what was really traded."""
 MINUTE_S = 60
 SIZES = range(len(SHARES))
 

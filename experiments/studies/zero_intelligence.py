@@ -19,7 +19,6 @@ from itertools import product
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from numpy.typing import NDArray
 from scipy.stats import linregress
 
@@ -29,11 +28,10 @@ from delever.engine.rules.io import replace
 from delever.engine.rules.presets import TEXTBOOK
 from delever.engine.rules.ruleset import RuleSet
 from delever.engine.tables import A_ORDERS, M_BEST_ASK, M_BEST_BID, M_PRICE_MAX_TICKS
-from delever.experiments.drawing import BLUE, GREY, heading, sheet
+from delever.experiments.drawing import BLUE, GREY, heading, logarithmic, sheet
 from delever.experiments.errors import UserError
 from delever.experiments.queue_model import Rates, chances_up, play
 from delever.experiments.runner import Kept
-from delever.experiments.words import short
 from delever.sim.model import MarketModel
 from delever.sim.scenario import Scenario, from_toml
 
@@ -183,26 +181,20 @@ def figure(runs: pd.DataFrame) -> Figure:
     """Spread and diffusion against what is predicted, a dot a run."""
     title = "Zero intelligence: measured against predicted from rates of orders"
     picture, axes = sheet(1, 2, title, height=5.5, join_x=False)
-    panels = (
-        ("spread_ticks", "spread", "spread, ticks", "ticks"),
-        ("diffusion", "diffusion", "diffusion: variance of the mid", "ticks² a second"),
-    )
-    for axis, (key, name, title, unit) in zip(axes.flat, panels, strict=True):
-        foretold, found = runs[f"{name}_predicted"], runs[key]
-        axis.plot(foretold, found, "o", color=BLUE, alpha=0.6)
-        if key == "spread_ticks":
-            ends = [foretold.min(), foretold.max()]
-            axis.plot(ends, ends, color=GREY, lw=2, label="equal")
-            axis.legend(frameon=False, fontsize=12)
-        axis.loglog()
-        axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)) if key == "spread_ticks" else LogLocator())
-        for side in (axis.xaxis, axis.yaxis):
-            side.set_minor_locator(NullLocator())
-            side.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
-        heading(axis, title)
-        axis.set_xlabel(f"predicted, {unit}" + (" up to a factor" if key == "diffusion" else ""))
+    spread, diffusion = axes.flat
+    ends = [runs["spread_predicted"].min(), runs["spread_predicted"].max()]
+    spread.plot(ends, ends, color=GREY, lw=2, label="equal")
+    spread.legend(frameon=False, fontsize=12)
+    for axis, key, name, unit in (
+        (spread, "spread_ticks", "spread", "ticks"),
+        (diffusion, "diffusion", "diffusion", "ticks² a second"),
+    ):
+        axis.plot(runs[f"{name}_predicted"], runs[key], "o", color=BLUE, alpha=0.6)
+        logarithmic(axis, x=True, y=True, between=True)
+        heading(axis, name)
+        axis.set_xlabel(f"predicted, {unit}")
         axis.set_ylabel(f"measured, {unit}")
+    diffusion.set_xlabel("predicted, up to a factor")
     return picture
 
 
