@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from delever.sim.model import MarketModel
 from delever.sim.scenario import from_toml
 
 Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 Cohorts = Iterable[Mapping[str, object]]
 
 DT_S = 2
@@ -25,15 +27,9 @@ MAKERS = {"kind": "maker", "count": 6}
 NOISE = {"kind": "noise", "count": 100, "mean_interval_s": 30}
 CONSTANT = 'kind = "constant"\nprice = 10000'
 SHOCK_AT_S, SHOCK_LENGTH_S = 1_800, 60
-FALL = f"""kind = "gbm"
-start_price = 10000
-volatility = 0.5
-[[markets.path.shocks]]
-kind = "ramp"
-at_s = {SHOCK_AT_S}
-size = -0.03
-length_s = {SHOCK_LENGTH_S}
-"""
+QUIET = 'kind = "gbm"\nstart_price = 10000\nvolatility = 0.5'
+RAMP = '\n[[markets.path.shocks]]\nkind = "ramp"\nat_s = {at_s}\nsize = {size}\nlength_s = {length_s}'
+RISE_AT_S, RISE_LENGTH_S = 600, 600
 
 
 class Seen(NamedTuple):
@@ -70,37 +66,63 @@ def world(cohorts: Cohorts, path: str = CONSTANT, *, duration_s: int = 3_600) ->
     return "\n".join(parts)
 
 
-def falling(cohorts: Cohorts, **makers: object) -> str:
-    """Return 40 minutes of a thin market in which the index falls by 3 % within one, `cohorts` among others."""
+def falling(cohorts: Cohorts, *, size: float = -0.03, rise: float = 0.0, **makers: object) -> str:
+    """Return 40 minutes of a thin market in which the index falls by 3 % within one, `cohorts` among others.
+
+    It may move by another `size`, and rise before by `rise` in ten minutes; `makers` are numbers of the makers.
+    """
     others = (
         MAKERS | {"count": 5, "index_share": 0.5, "wealth_quote_median": 60_000} | makers,
         NOISE,
         {"kind": "value", "count": 20, "wealth_quote_median": 30_000, "full_ppm": 5_000},
     )
-    return world([*others, *cohorts], FALL, duration_s=SHOCK_AT_S + 600)
+    path = QUIET + RAMP.format(at_s=SHOCK_AT_S, size=size, length_s=SHOCK_LENGTH_S)
+    if rise:
+        path += RAMP.format(at_s=RISE_AT_S, size=rise, length_s=RISE_LENGTH_S)
+    return world([*others, *cohorts], path, duration_s=SHOCK_AT_S + 600)
+
+
+def steps(text: str, seed: int, rules: str = "textbook") -> Iterator[MarketModel]:
+    """Make a run of a world and yield its model after every step, warm-up left out."""
+    model = MarketModel(from_toml(text, "watched.toml"), rules=PRESETS[rules], seed=seed, collect=False)
+    try:
+        while model.running:
+            model.step()
+            if model.venue.step > model.scenario.warmup_steps + 1:
+                yield model
+    finally:
+        model.close()
 
 
 @lru_cache(maxsize=16)
 def see(text: str, seed: int) -> Seen:
     """Make a run of a world under the textbook's rules and return what there was to be seen."""
-    model = MarketModel(from_toml(text, "watched.toml"), rules=PRESETS["textbook"], seed=seed, collect=False)
     columns = [M_MARK_TICKS, M_INDEX_TICKS, M_LAST_TICKS, M_VOLUME_LOTS]
     rows: list[list[int]] = []
-    lots: dict[str, list[Ints]] = {cohort.name: [] for cohort in model.cohorts}
-    try:
-        while model.running:
-            model.step()
-            if model.venue.step <= model.scenario.warmup_steps + 1:
-                continue
-            view = model.look()
-            row = view.tables.markets[0]
-            width = int(row[M_MARK_TICKS]) * DEPTH_PPM // 1_000_000
-            rows.append([*row[columns].tolist(), min(view.depth_lots(0, side, width) for side in (1, -1))])
-            for cohort in model.cohorts:
-                lots[cohort.name].append(view.lots(cohort.rows, 0))
-    finally:
-        model.close()
+    lots: dict[str, list[Ints]] = defaultdict(list)
+    for model in steps(text, seed):
+        view = model.look()
+        row = view.tables.markets[0]
+        width = int(row[M_MARK_TICKS]) * DEPTH_PPM // 1_000_000
+        rows.append([*row[columns].tolist(), min(view.depth_lots(0, side, width) for side in (1, -1))])
+        for cohort in model.cohorts:
+            lots[cohort.name].append(view.lots(cohort.rows, 0))
     return Seen(*np.array(rows, dtype=np.int64).T, {name: np.array(held) for name, held in lots.items()})
+
+
+def edges_ppm(text: str, seed: int, *names: str) -> Floats:
+    """Return what cohorts earn by trading, in ppm of what they trade, by name: at the index, without their inventory's
+    gains and losses."""
+    rows = []
+    for model in steps(text, seed):
+        view, held = model.look(), {cohort.name: cohort.rows for cohort in model.cohorts}
+        lots = [view.lots(held[name], 0).sum() for name in names]
+        money = [(view.balance_atoms(held[name]) - view.cost_atoms(held[name], 0)).sum() for name in names]
+        rows.append([[view.index_ticks[0] * view.multiplier_atoms[0]] * len(names), lots, money])
+    value, lots, money = np.moveaxis(np.array(rows, dtype=np.float64), 1, 0)
+    bought = np.diff(lots, axis=0)
+    earned = np.diff(money, axis=0) + bought * value[1:]
+    return np.asarray(earned.sum(axis=0) / (np.abs(bought) * value[1:]).sum(axis=0) * 1e6)
 
 
 def change(one: str, other: str, seeds: Iterable[int], measure: Callable[[Seen], float]) -> Difference:
