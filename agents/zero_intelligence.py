@@ -109,7 +109,10 @@ class ZeroIntelligence(Cohort):
         place = self.uniform(Stream.PRICE, wakers)
         opposite = self._own_best_ticks(view, market, -side)
         if self.parameters.placement == "measured":
-            return self._own_best_ticks(view, market, side) - side * measured_distance_ticks(place)
+            own, distance = self._own_best_ticks(view, market, side), measured_distance_ticks(place)
+            # The spread of the sample was a tick: an order at the best price closes one that is wider by a tick.
+            distance -= (distance == 0) & (side * (opposite - own) > 1)
+            return own - side * distance
         return opposite - side * (1 + (place * self.parameters.window_ticks).astype(np.int64))
 
     def _own_best_ticks(self, view: View, market: Ints, side: Ints) -> Ints:

@@ -63,9 +63,10 @@ def test_measured_places_have_the_shares_that_were_counted() -> None:
     assert (found > 200).mean() == pytest.approx(MEASURED_ORDERS[-1] / sum(MEASURED_ORDERS), abs=1e-5)
     cohort = make(ZeroIntelligence, 1_000, limit_share=1.0, market_share=0.0, placement="measured")
     board = Board(1_000)
-    board.price(MARK, index=MARK, bid=MARK - 10, ask=MARK + 20)
-    orders = cohort.decide(board.view(), everybody(cohort))
-    assert orders[orders[:, C_SIDE] == 1, C_PRICE_TICKS].max() == MARK - 10
+    for ask, best in ((MARK - 9, MARK - 10), (MARK + 20, MARK - 9)):
+        board.price(MARK, index=MARK, bid=MARK - 10, ask=ask)
+        orders = cohort.decide(board.view(), everybody(cohort))
+        assert orders[orders[:, C_SIDE] == 1, C_PRICE_TICKS].max() == best, "a tick better where there is room"
 
 
 def test_orders_are_cancelled_as_often_as_was_measured_at_their_distance() -> None:
@@ -192,3 +193,13 @@ def test_where_orders_are_cancelled_less_they_pile_up() -> None:
     """Paired twin: the same rate everywhere. Beyond 62 ticks it is a half to a third of that nearer to the price."""
     more = log_change(1, 2, {"cancellation": "constant"}, {"cancellation": "measured"})
     assert more.low > np.log(1.3), "the share of the book that is near"
+
+
+def test_places_as_measured_put_more_of_the_book_at_the_best_price() -> None:
+    """Paired twin: orders evenly over a window. 4.5 % of those counted were added at the best price, 0.2 % a tick off.
+
+    With few market orders, so that the spread is often as narrow as it was where they were counted.
+    """
+    calm = {"market_share": 0.004}
+    more = log_change(0, 1, calm | {"placement": "measured"}, calm | {"placement": "uniform"})
+    assert more.low > np.log(1.2), "of what is near"
