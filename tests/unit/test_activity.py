@@ -100,7 +100,8 @@ COHORTS = [
 
 def volume_by_hour(seed: int, **changes: object) -> np.ndarray:
     """Return the lots traded in each hour of a day."""
-    world = crash(duration_s=86_400, dt_s=30, markets=[PLAIN_MARKET], cohorts=COHORTS, **changes)
+    given = {"duration_s": 86_400, "cohorts": COHORTS, **changes}
+    world = crash(dt_s=30, markets=[PLAIN_MARKET], **given)
     model, lots = MarketModel(world, seed=seed, collect=False), [0]
     for step in range(world.steps):
         model.step()
@@ -120,6 +121,18 @@ def test_volume_follows_the_hours() -> None:
     assert with_hours.low > 2.0 and with_hours.low < 3.0 < with_hours.high + 0.5
     assert without.low < 1.0 < without.high
     assert paired_difference(ratios["hours"], ratios["none"]).low > 1.0
+
+
+def test_volume_falls_when_a_quiet_weekend_begins() -> None:
+    """Paired twin: the same traders without days; six hours of a Friday, six of a Saturday of half the activity."""
+    friday = {"weekdays": (2, 2, 2, 2, 2, 1, 1), "start_weekday": 4, "start_hour": 18, "steady": ("maker",)}
+    slow = [COHORTS[0], COHORTS[1] | {"count": 100, "mean_interval_s": 1_800}]
+    change = {}
+    for name, changes in (("days", {"activity": friday}), ("none", {})):
+        halves = [volume_by_hour(seed, duration_s=43_200, cohorts=slow, **changes) for seed in range(1, 5)]
+        change[name] = np.array([np.log(hours[6:].sum() / hours[:6].sum()) for hours in halves])
+    fall = paired_difference(change["days"], change["none"])
+    assert fall.low < np.log(0.5) < fall.high < 0.0
 
 
 @pytest.mark.parametrize(

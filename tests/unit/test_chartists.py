@@ -107,3 +107,27 @@ def test_followers_make_returns_persist_and_contrarians_make_them_reverse() -> N
     follow, contrarian = (world([*DRIFTING, CHARTISTS | {"style": style}]) for style in ("follow", "contrarian"))
     assert change(follow, alone, SEEDS, persistence).low > 0.0
     assert change(contrarian, alone, SEEDS, persistence).high < 0.0
+
+
+@pytest.mark.parametrize("horizon_s", [HORIZON_S, 5 * HORIZON_S])
+def test_followers_of_several_horizons_make_returns_persist_over_each(horizon_s: int) -> None:
+    """Paired twin: nobody follows. Chiarella, Iori and Perello (2009) let horizons differ; here half have each."""
+
+    def over(market: Seen) -> float:
+        moves = np.log(market.mark_ticks)[horizon_s // DT_S :] - np.log(market.mark_ticks)[: -horizon_s // DT_S]
+        return float(np.corrcoef(moves[: -horizon_s // DT_S], moves[horizon_s // DT_S :])[0, 1])
+
+    both = [*DRIFTING, CHARTISTS | {"horizons_s": [HORIZON_S, 5 * HORIZON_S]}]
+    assert change(world(both, duration_s=7_200), world(DRIFTING, duration_s=7_200), SEEDS, over).low > 0.0
+
+
+SPECULATORS = {
+    "kind": "switching", "count": 60, "mean_interval_s": 15, "horizon_min_s": 60, "horizon_max_s": 600,
+    "attention_calm": 0.3, "chartist_share": 0.9,
+}  # fmt: skip
+
+
+def test_who_switches_when_the_price_has_gone_too_far_brings_it_back() -> None:
+    """Paired twin: chartists of whom none switches, however far it goes. Franke and Westerhoff (2012)."""
+    switch, never = (world([*DRIFTING, SPECULATORS | {"misalignment_ppm": ppm}]) for ppm in (3_000, 1e6))
+    assert change(switch, never, SEEDS, mispricing).high < np.log(1 / 10), "a tenth of the variance, and less"

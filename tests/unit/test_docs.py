@@ -39,6 +39,7 @@ CODE_BLOCK = re.compile(r"^```(?P<language>\w*)\n(?P<body>.*?)^```$", re.MULTILI
 INLINE_CODE = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\[[^\]]*\]\((?!https?:)(?P<file>[^)#\s]*)(?:#(?P<heading>[^)\s]*))?\)")
 OURS = re.compile(r"^(?:engine|agents|sim|experiments|tests|docs)/[\w./-]+\.\w+$")
+TEST_NAME = re.compile(r"^(test_\w+\.py)::(test_\w+)$")
 RULE_ID = re.compile(r"\bR-[A-Z]\d+\b")
 # Columns of tables that are fixed when a venue opens are written by state.py, and by nobody afterwards.
 OPENING = ("state", "margin_columns")
@@ -192,6 +193,13 @@ def defined(path: str) -> set[str]:
         if isinstance(node, ast.ClassDef):
             found |= {f"{node.name}.{part.name}" for part in node.body if isinstance(part, ast.FunctionDef)}
     return found
+
+
+@pytest.mark.parametrize("page", DOCS, ids=str)
+def test_tests_named_exist(page: Path) -> None:
+    named = [found.groups() for code in INLINE_CODE.findall(prose(page)) if (found := TEST_NAME.match(code))]
+    missing = sorted(name for file, name in named if name not in defined(f"tests/unit/{file}"))
+    assert not missing, f"{page} names {missing}"
 
 
 def test_steps_are_done_by_the_functions_named() -> None:

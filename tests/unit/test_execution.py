@@ -12,10 +12,14 @@ from delever.engine.commands import C_ACCOUNT, C_FLAGS, C_KIND, C_LOTS, C_PRICE_
 from delever.engine.rules.presets import PRESETS
 from delever.engine.tables import M_BEST_ASK, M_BEST_BID, M_VOLUME_LOTS
 from delever.experiments.metrics.returns import autocorrelation
+from delever.experiments.paired import Difference, paired_difference
 from delever.experiments.realism.watching import watch
 from delever.sim.scenario import from_toml
 from tests.unit.board import Board, everybody, make
+from tests.watched import MAKERS, NOISE, between, steps, world
 
+SEEDS = (1, 2, 3)
+BUSY = NOISE | {"market_share": 0.5}
 QUARTERS = (255, 511, 767, 1023)
 
 
@@ -134,17 +138,58 @@ idle_s = 300
 """
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_signs_of_market_orders_remember_large_orders_and_nothing_else(seed: int) -> None:
+def test_signs_of_market_orders_remember_large_orders_and_nothing_else() -> None:
     """Paired twin: the same luck without the cohort. Mean autocorrelation of lags 1 to 10."""
 
-    def memory(text: str) -> float:
+    def memory(text: str, seed: int) -> float:
         market = watch(from_toml(text, "world.toml"), PRESETS["textbook"], seed)
         assert market.orders is not None
         assert (market.impacts is not None) == (text != WORLD), "its orders are what impact is measured by"
         signs = market.orders["sign"].to_numpy(dtype=np.float64)
         return float(np.mean([autocorrelation(signs, lag) for lag in range(1, 11)]))
 
-    with_workers, without = memory(WORLD + WORKERS), memory(WORLD)
-    assert with_workers > 0.02
-    assert abs(without) < 0.02
+    with_workers, without = (np.array([memory(text, seed) for seed in SEEDS]) for text in (WORLD + WORKERS, WORLD))
+    assert paired_difference(with_workers, without).low > 0.02
+    assert np.abs(without).max() < 0.02
+
+
+LARGE = {
+    "kind": "execution", "count": 1, "mean_interval_s": 10, "wealth_law": "equal", "wealth_quote_median": 2_000_000,
+    "idle_s": 1, "children_min": 720, "children_max": 720, "child_share": 0.0005, "reach_ticks": 2,
+}  # fmt: skip
+ORDER_S, QUIET_S = 7_200, 3_600
+
+
+def moved_bp(seed: int, from_s: float, to_s: float, **style: object) -> float:
+    """Return how far one order of two hours has moved the price its way, on average between two times.
+
+    The first of the hours is quiet, in the second traders other than makers are five times as busy.
+    """
+    hours = "hours = [1, 5, " + ", ".join("1" * 22) + ']\nsteady = ["maker", "execution"]\n'
+    text = world(
+        [MAKERS | {"index_share": 0.5, "wealth_quote_median": 100_000}, BUSY, LARGE | style], duration_s=ORDER_S
+    )
+    side, marks = 0, []
+    for model in steps(text.replace("[[markets]]", f"[activity]\n{hours}[[markets]]", 1), seed):
+        side = side or int(model.cohorts[-1].columns["task"]["side"][0])
+        marks.append(int(model.look().mark_ticks[0]))
+    return side * (float(np.mean(marks[between(from_s, to_s)])) / 10_000 - 1.0) * 1e4
+
+
+def more_moved(from_s: float, to_s: float, **style: object) -> Difference:
+    """Return by how much more a style moves the price between two times than an even course does."""
+    moved = [np.array([moved_bp(seed, from_s, to_s, **each) for seed in range(1, 5)]) for each in (style, {})]
+    return paired_difference(*moved)
+
+
+def test_an_order_that_hurries_moves_the_price_sooner() -> None:
+    """Paired twin: evenly over time. Almgren and Chriss (2001): less risk for more impact at the beginning."""
+    assert more_moved(0, 1_200, style="almgren_chriss", urgency=3.0).low > 0.0
+
+
+@pytest.mark.parametrize(
+    "style", [{"style": "vwap", "volume_profile": [1, 5]}, {"style": "participation", "participation": 0.05}], ids=str
+)
+def test_an_order_that_follows_volume_spares_the_price_in_quiet_hours(style: dict[str, object]) -> None:
+    """Paired twin: evenly over time. Berkowitz, Logue and Noser (1988): impact is that of the share of volume."""
+    assert more_moved(QUIET_S / 2, QUIET_S, **style).high < 0.0

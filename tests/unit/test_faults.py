@@ -286,6 +286,19 @@ def test_a_wrong_oracle_liquidates_accounts_that_are_sound() -> None:
     assert change("liquidations", crash(**calm, faults=[wrong]), crash(**calm), seeds=4).low > 10
 
 
+def test_an_index_of_several_sources_spares_who_a_wrong_one_would_liquidate() -> None:
+    """Paired twin: an index of the source that is wrong; of three, the median does not follow one."""
+    wrong = {"kind": "oracle_wrong", "at_s": 300, "length_s": 60, "size": -0.1, "source": 0}
+    three, one = (
+        crash(
+            duration_s=500, markets=[PLAIN_MARKET], faults=[wrong],
+            rules={"mark": {"components": ["index"], "index": {"weights": weights}}},
+        )
+        for weights in ([1, 1, 1], [1])
+    )  # fmt: skip
+    assert change("liquidations", three, one, seeds=4).high < -10
+
+
 @pytest.mark.parametrize("commands", ["held", "lost"])
 def test_in_an_outage_nobody_can_save_themselves(commands: str) -> None:
     outage = {"kind": "outage", "commands": commands, **FALL}

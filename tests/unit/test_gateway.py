@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from delever.engine.commands import C_ACCOUNT, C_TAG, Kind, batch
 from delever.sim.gateway import Gateway
+from tests.twins import change, crash
 
 
 def open_gateway(
@@ -140,3 +141,9 @@ def test_nothing_is_sent_where_nothing_is_given() -> None:
     send(gateway, [], step=0)
     assert gateway.waiting == 0
     assert gateway.collect(0).shape == (0, 11)
+
+
+@pytest.mark.parametrize("latency", [{"base_ms": 20_000, "jitter_ms": 0}, {"base_ms": 0, "jitter_ms": 40_000}], ids=str)
+def test_the_longer_commands_take_the_more_accounts_are_liquidated(latency: dict[str, float]) -> None:
+    """Paired twin: the same crash in which commands are there within a second: top-ups come too late."""
+    assert change("liquidations", crash(latency=latency), crash(), seeds=4).low > 0

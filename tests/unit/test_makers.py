@@ -10,10 +10,11 @@ from delever.agents.conformance import check_cohort
 from delever.agents.maker import Maker
 from delever.agents.volatility import SD_PER_MEAN_ABSOLUTE
 from delever.engine.commands import C_ACCOUNT, C_KIND, C_PRICE_TICKS, C_SIDE, Kind
+from delever.experiments.paired import paired_difference
 from delever.sim.model import MarketModel
 from delever.sim.scenario import from_toml
 from tests.unit.board import Board, everybody, make, of_kind
-from tests.watched import SHOCK_AT_S, SHOCK_LENGTH_S, Seen, between, change, falling, world
+from tests.watched import NOISE, SHOCK_AT_S, SHOCK_LENGTH_S, Seen, between, change, edges_ppm, falling, world
 
 SEEDS = range(1, 5)
 PRICE = 32_000
@@ -166,3 +167,51 @@ def test_makers_who_leave_take_depth_with_them_and_the_trough_is_deeper() -> Non
     seeds = range(1, 7)
     assert change(leaving, staying, seeds, depth_left).high < -0.1, "a tenth of the usual depth and more"
     assert change(leaving, staying, seeds, log_trough).low > 0.0
+
+
+def test_makers_with_a_tight_limit_stop_buying_and_the_trough_is_deeper() -> None:
+    """Twin: the same makers, who may hold ten times as much. Ho and Stoll (1981): inventory bounds what is provided."""
+    tight, wide = (falling([SELLER], inventory_leverage=leverage, mean_interval_s=2) for leverage in (0.3, 3.0))
+    assert change(tight, wide, SEEDS, log_trough).low > 0.0
+    assert change(tight, wide, SEEDS, lambda market: float(np.abs(market.lots["maker"]).max())).high < 0.0
+
+
+INFORMED = {
+    "kind": "value", "count": 20, "mean_interval_s": 5, "wealth_quote_median": 30_000, "full_ppm": 3_000,
+    "threshold_ppm": 0, "belief_sd_ppm": 0, "noise_sd_ppm": 0,
+}  # fmt: skip
+TIERED = {
+    "kind": "maker", "count": 3, "mean_interval_s": 2, "wealth_law": "equal", "wealth_quote_median": 100_000,
+    "index_share": 1.0, "requote_ppm": 10, "width_spread": 0, "shade_ppm": 0, "half_spread_ppm": 200,
+    "jitter_ms": 1_500,
+}  # fmt: skip
+
+
+def tiers(*, latency_ms: int = 0, wealth_quote: int = 100_000) -> str:
+    """Return a market of two tiers of makers, of which one is slower or richer, and of traders who know the index."""
+    other = {"name": "other", "latency_ms": latency_ms, "wealth_quote_median": wealth_quote}
+    makers = [TIERED | {"name": "first", "latency_ms": 0}, TIERED | other]
+    others = [NOISE | {"market_share": 1.0, "cancel_share": 0.0}, INFORMED]
+    return world([*makers, *others], WANDERING, duration_s=1_800)
+
+
+def test_the_faster_tier_earns_what_the_slower_loses_to_informed_traders() -> None:
+    """Twin: both as fast. Quotes that are stale are picked off: Foucault, Roell and Sandas (2003)."""
+    slow, equal = (
+        np.array([edges_ppm(tiers(latency_ms=latency), seed, "first", "other") for seed in SEEDS])
+        for latency in (4_000, 0)
+    )
+    assert paired_difference(slow[:, 0], equal[:, 0]).low > 0.0, "the fast earn more"
+    assert paired_difference(slow[:, 1], equal[:, 1]).high < 0.0, "the slow less"
+
+
+def traded_by_other(market: Seen) -> float:
+    """Return the logarithm of what the second tier traded over what the first did."""
+    first, other = (np.abs(np.diff(market.lots[name], axis=0)).sum() for name in ("first", "other"))
+    return float(np.log(other / first))
+
+
+def test_the_richer_tier_trades_more_in_proportion() -> None:
+    """Twin: both as rich. Quotes are a share of equity, so four times the money is at most four times the volume."""
+    more = change(tiers(wealth_quote=400_000), tiers(), SEEDS, traded_by_other)
+    assert np.log(2.0) < more.low < more.high < np.log(4.0)

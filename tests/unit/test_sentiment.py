@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 
@@ -113,32 +116,70 @@ COARSE = ("traders=500", "dt_s=600", "duration_s=777600", "rules.mark.window_s=7
 OFF = ("cohorts.sentiment.rise_gain=0", "cohorts.sentiment.herd_share=0")
 
 
-def boom(seed: int, *sets: str) -> tuple[float, float, float, float]:
-    """Return overshoot over the highest index, leverage in use a day before, at and after the peak; liquidations."""
+class Boom(NamedTuple):
+    """A run of fomo-cycle: what the price does beyond the index, and what traders do before and after its peak."""
+
+    overshoot: float
+    """Highest mark over highest index, less 1."""
+    rise: float
+    """Of leverage in use, in the two days before the peak, ..."""
+    fall: float
+    """... and from there to the end."""
+    liquidations: float
+    leverage: float
+    """In use at the peak."""
+    equity: float
+    """Of all traders at the peak, in atoms."""
+    holders: float
+    """Share of traders with a position at the end."""
+
+
+@cache
+def boom(seed: int, *sets: str) -> Boom:
+    """Make a run of fomo-cycle in coarse steps."""
     scenario, rules = apply_sets(load_scenario("fomo-cycle"), PRESETS["textbook"], [*COARSE, *sets])
     model = MarketModel(scenario, rules=rules, seed=seed, collect=False)
     cohort = next(each for each in model.cohorts if each.name == "sentiment")
-    marks, leverage, highest = [], [], 0
+    marks, leverage, equities, highest = [], [], [], 0
     while model.running:
         model.step()
         view = model.look()
         equity = view.equity_atoms(cohort.rows).sum()
         marks.append(int(view.mark_ticks[0]))
+        equities.append(float(equity))
         leverage.append(float(view.value_atoms(cohort.rows).sum() / max(equity, 1)))
         highest = max(highest, int(view.index_ticks[0]))
     liquidations = float(model.venue.tables.venue[V_LIQUIDATIONS])
+    holders = float((view.lots(cohort.rows, 0) != 0).mean())
     model.close()
     peak, day = int(np.argmax(marks)), 86_400 // 600
     rise = leverage[peak] - leverage[max(peak - 2 * day, 0)]
     fall = leverage[peak] - leverage[-1]
-    return max(marks) / highest - 1, rise, fall, liquidations
+    return Boom(max(marks) / highest - 1, rise, fall, liquidations, leverage[peak], equities[peak], holders)
 
 
 def test_moods_make_a_boom_and_a_crash_that_the_index_does_not_have() -> None:
     """Paired twins with the same luck and no moods: overshoot, leverage before and after the peak, liquidations."""
     seeds = (1, 2, 3, 4, 5)
-    moody, calm = (np.array([boom(seed, *sets) for seed in seeds]) for sets in ((), OFF))
-    assert paired_difference(moody[:, 0], calm[:, 0]).low > 0, "overshoot"
-    assert moody[:, 1].min() > 0, "leverage rises in the two days before the peak"
-    assert paired_difference(moody[:, 2], calm[:, 2]).low > 0, "and falls after it, by more than without moods"
-    assert moody[:, 3].sum() > calm[:, 3].sum() == 0, "and people are liquidated"
+    moody, calm = (Boom(*np.transpose([boom(seed, *sets) for seed in seeds])) for sets in ((), OFF))
+    assert paired_difference(moody.overshoot, calm.overshoot).low > 0
+    assert moody.rise.min() > 0, "leverage rises in the two days before the peak"
+    assert paired_difference(moody.fall, calm.fall).low > 0, "and falls after it, by more than without moods"
+    assert moody.liquidations.sum() > calm.liquidations.sum() == 0, "and people are liquidated"
+
+
+@pytest.mark.parametrize(
+    ("off", "measure", "sign"),
+    [
+        pytest.param("rise_gain=0", "overshoot", 1, id="fear of missing out lifts the price above what it is worth"),
+        pytest.param("leverage_euphoric=2", "leverage", 1, id="euphoria borrows"),
+        pytest.param("spend_share=0", "equity", -1, id="euphoria takes collateral out"),
+        pytest.param("loss_min=1", "holders", -1, id="who lost too much is away"),
+    ],
+)
+def test_each_part_of_a_mood_does_what_it_is_named_for(off: str, measure: str, sign: int) -> None:
+    """Paired twins with the same luck and one part switched off."""
+    twin = [f"cohorts.sentiment.{off}"]
+    whole, without = (np.array([getattr(boom(seed, *sets), measure) for seed in range(1, 5)]) for sets in ((), twin))
+    change = paired_difference(whole, without)
+    assert min(sign * change.low, sign * change.high) > 0, f"{change}"

@@ -95,6 +95,34 @@ def test_a_position_is_limited_to_a_share_of_supply() -> None:
     assert hall.step((3, BUY, 900, 99)) == ["OK"], "of a supply that is not known there is no share"
 
 
+def built_coins(supply: list[dict[str, float]], seed: int) -> float:
+    """Return how long a whale gets under a limit of a twentieth of supply."""
+    plain = crash().model_dump(mode="json", exclude_unset=True)["cohorts"]
+    whale = {"kind": "whale", "mean_interval_s": 2, "wealth_quote_median": 2e6, "open_at_s": 400, "build_s": 200}
+    model = MarketModel(
+        crash(
+            duration_s=800, markets=[{**MARKET, "supply": supply}], cohorts=[*plain, whale | {"leverage": 1.0}],
+            rules={"halts": {"position_limit": {"supply_ppm": 50_000}}},
+        ),
+        seed=seed, collect=False,
+    )  # fmt: skip
+    while model.running:
+        model.step()
+    lots = int(model.look().lots(model.cohorts[-1].rows, 0)[0])
+    model.close()
+    return lots / 1_000
+
+
+def test_of_a_small_float_nobody_can_build_a_large_position() -> None:
+    """Paired twin: a float of 2,000,000 coins in the same book; here it is 2,000, of which 100 may be held."""
+    seeds = range(1, 5)
+    thin, twin = (
+        np.array([built_coins(path, seed) for seed in seeds]) for path in ([{"at_s": 0, "size": 2_000}], HALVED[:1])
+    )
+    assert thin.max() <= 100
+    assert paired_difference(thin, 0.5 * twin).high < 0
+
+
 @pytest.mark.parametrize(
     ("supply", "message"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,12 @@ from delever.engine.commands import C_ACCOUNT, C_AMOUNT, C_KIND, C_LOTS, C_PRICE
 from delever.engine.rules.io import replace
 from delever.engine.tables import P_LOTS, U_CREDITS_ATOMS, U_DEBITS_ATOMS
 from delever.experiments.errors import UserError
+from delever.experiments.paired import Difference, paired_difference
 from delever.experiments.studies import tfg
 from delever.experiments.studies.study import arms_of, settings, tasks_of
 from delever.experiments.studying import run_study
 from delever.sim.model import MarketModel
-from delever.sim.scenario import ScenarioError
+from delever.sim.scenario import ScenarioError, set_values
 from tests.unit.board import MARK, MULTIPLIER_ATOMS, Board, everybody, make
 
 SUPPLY = 1_000_000
@@ -185,22 +187,34 @@ def test_they_conform_and_act(kind: type) -> None:
 # In a market.
 
 
-def play(leverage: str, steps: int, seed: int, limit: str = "constant") -> dict[str, float]:
-    arm = tfg.world({"max_leverage": leverage, "limit": limit})
-    scenario = arm.scenario.replaced({"duration_s": steps * tfg.STEP_S})
+@cache
+def play(leverage: str, seed: int, *sets: str) -> dict[str, float]:
+    """Return the summary of 3,000 auctions."""
+    arm = tfg.world({"max_leverage": leverage})
+    scenario = set_values(arm.scenario.replaced({"duration_s": 3_000 * tfg.STEP_S}), sets)
     return tfg.observe(scenario, arm.rules, seed).summary
+
+
+def gap(key: str, one: list[dict[str, float]], other: list[dict[str, float]]) -> Difference:
+    """Return what a number is more in some runs than in their twins."""
+    return paired_difference(*(np.array([run[key] for run in runs]) for runs in (one, other)))
 
 
 def test_with_leverage_tails_are_fat_and_the_venue_never_has_to_call() -> None:
     """Same demand of the holders: the worst fall is deeper and kurtosis higher, within a limit that is used up."""
-    for seed in range(3):
-        one, eight = play("1", 3_000, seed), play("8", 3_000, seed)
-        assert eight["worst_log_return"] < 1.3 * one["worst_log_return"]
-        assert eight["excess_kurtosis_all"] > one["excess_kurtosis_all"] + 1
-        assert eight["exits_per_10k"] > one["exits_per_10k"] == 0
-        for each in (one, eight):
-            assert 0.99 < each["limit_used"] <= 1.0
-            assert each["margin_calls"] == each["forced_orders"] == 0
+    one, eight = ([play(leverage, seed) for seed in range(3)] for leverage in ("1", "8"))
+    assert gap("worst_log_return", eight, one).high < 0
+    assert gap("excess_kurtosis_all", eight, one).low > 1
+    assert gap("exits_per_10k", eight, one).low > 0 == sum(run["exits_per_10k"] for run in one)
+    for each in (*one, *eight):
+        assert 0.99 < each["limit_used"] <= 1.0
+        assert each["margin_calls"] == each["forced_orders"] == 0
+
+
+def test_investors_who_leave_after_losses_drive_funds_out() -> None:
+    """Paired twin: nobody brings or takes money. What is redeemed has to be sold, into the fall."""
+    flows, none = ([play("8", seed, *sets) for seed in range(3)] for sets in ((), ("cohorts.value_fund.flow_share=0",)))
+    assert gap("exits_per_10k", flows, none).low > 0
 
 
 def test_the_auction_finds_the_price_that_was_foreseen_and_money_is_only_moved() -> None:
@@ -235,17 +249,17 @@ def test_the_auction_finds_the_price_that_was_foreseen_and_money_is_only_moved()
 
 
 def test_funds_that_sleep_through_a_fall_are_called_and_closed_by_the_venue() -> None:
-    """The same funds, awake every tenth step, and a venue that lends no more than they use: it enforces their limit."""
+    """Awake every tenth step, at a venue that lends no more than they use: it enforces their limit; twin: the usual."""
     arm = tfg.world({"max_leverage": "8"})
     tiers = [{"floor_quote": 0, "initial_ppm": 125_000, "maintenance_ppm": 125_000}]
     strict = replace(arm.rules, {"margin.tiers": tiers, "margin.call_ppm": 1_500_000})
     scenario = arm.scenario.replaced({"duration_s": 2_000 * tfg.STEP_S})
     cohorts = [each.model_dump(mode="json") for each in scenario.cohorts]
     slow = scenario.replaced({"cohorts": [cohorts[0], cohorts[1] | {"mean_interval_s": 10 * tfg.STEP_S}]})
-    for seed in range(2):
-        told = tfg.observe(slow, strict, seed).summary
-        assert told["margin_calls"] > 10
-        assert told["forced_orders"] > 0
+    told, twin = ([tfg.observe(slow, rules, seed).summary for seed in range(4)] for rules in (strict, arm.rules))
+    for key in ("margin_calls", "forced_orders"):
+        more = (np.log1p([run[key] for run in runs]) for runs in (told, twin))
+        assert paired_difference(*more).low > 0
 
 
 # The study.

@@ -15,7 +15,8 @@ from delever.experiments.paired import paired_difference
 from delever.sim.model import MarketModel
 from delever.sim.run import simulate
 from delever.sim.scenario import from_toml
-from tests.unit.board import LOT, MARK, Board, everybody, make, of_kind
+from tests.twins import crash
+from tests.unit.board import LOT, MARK, QUOTE, Board, everybody, make, of_kind
 
 MONEY = 1_000_000
 EQUAL = {"wealth_quote_median": float(MONEY), "depositors": 1_000, "size_tail": 100.0}
@@ -96,6 +97,27 @@ def test_a_keeper_stands_by_while_the_bonus_is_above_slippage_and_gas(
         keeper.parameters.__dict__["gas_quote"] = 5.0
         back = keeper.decide(board.view(20), everybody(keeper))
         assert of_kind(back, Kind.DEPOSIT)[:, C_AMOUNT].tolist() == [10_000 * LOT]
+
+
+def deficit_quote(seed: int, **keepers: float) -> float:
+    """Return by how much accounts are under water at the end of a fall by 30 %, under rules of keepers."""
+    plain = crash().model_dump(mode="json", exclude_unset=True)["cohorts"]
+    given = {"kind": "keeper", "count": 3, "wealth_law": "equal", **keepers}
+    deeper = ("cohorts.retail.top_up_share=0", "markets.X.path.shocks.0.size=-0.3", "duration_s=800")
+    model = MarketModel(crash(*deeper, cohorts=[*plain, given]), rules="mango-v4", seed=seed, collect=False)
+    while model.running:
+        model.step()
+    retail = next(cohort for cohort in model.cohorts if cohort.name == "retail")
+    equity = model.look().equity_atoms(retail.rows)
+    model.close()
+    return float(np.maximum(-equity, 0).sum() / QUOTE)
+
+
+def test_keepers_who_stand_by_leave_nobody_under_water() -> None:
+    """Paired twin: gas so dear that no liquidation pays, and nobody comes: Qin and others (2021)."""
+    seeds = range(1, 5)
+    near, far = (np.array([deficit_quote(seed, **gas) for seed in seeds]) for gas in ({}, {"gas_quote": 1e6}))
+    assert paired_difference(near, 0.1 * far).high < 0.0, "less than a tenth"
 
 
 TWO_SHOCKS = """

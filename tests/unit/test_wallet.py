@@ -19,6 +19,7 @@ from delever.experiments.paired import paired_difference
 from delever.sim.model import MarketModel
 from delever.sim.scenario import apply_sets, load_scenario
 from tests.unit.board import LOT, Board, everybody, make, of_kind
+from tests.watched import MAKERS, NOISE, Seen, change, world
 
 TRADERS = 400
 CERTAIN = {"threshold_min": 0.5, "threshold_max": 0.5}
@@ -168,7 +169,23 @@ def test_a_run_takes_depth_and_the_next_shock_costs_more_unless_a_gate_is_shut()
     for column, share in ((0, 0.8), (1, 0.75)):
         assert paired_difference(run[:, column], share * calm[:, column]).high < 0, "money and depth are gone"
     assert paired_difference(run[:, 2], calm[:, 2]).high < 0, "the discount is deeper"
-    money, depth, gap = second_shock(1, *GATE)
-    assert money == pytest.approx(calm[0, 0], rel=0.02)
-    assert depth > 0.9 * calm[0, 1] > 1.2 * run[0, 1]
-    assert gap > run[0, 2]
+    gate = np.array([second_shock(seed, *GATE) for seed in seeds])
+    assert gate[:, 0] == pytest.approx(calm[:, 0], rel=0.02)
+    assert paired_difference(gate[:, 1], 0.9 * calm[:, 1]).low > 0 < paired_difference(gate[:, 1], run[:, 1]).low
+    assert paired_difference(gate[:, 2], run[:, 2]).low > 0, "with the gate shut the discount is smaller"
+
+
+def log_unrest(market: Seen) -> float:
+    """Return the logarithm of the standard deviation of depth over its mean."""
+    return float(np.log(market.depth_lots.std() / market.depth_lots.mean()))
+
+
+def test_money_that_comes_and_goes_makes_depth_come_and_go() -> None:
+    """Paired twin: makers whose money stays; nobody distrusts the venue."""
+    trusting = "fund_weight = 0.0, outflow_weight = 0.0, refusal_weight = 0.0, taken_weight = 0.0, flow_size = 0.3"
+    plain = world([MAKERS, NOISE], duration_s=1_200)
+    flowing, staying = (
+        plain.replace('kind = "maker"', f'kind = "maker"\nwallet = {{{trusting}, flow_share = {share}}}')
+        for share in (0.2, 0.0)
+    )
+    assert change(flowing, staying, range(1, 5), log_unrest).low > np.log(2.0)

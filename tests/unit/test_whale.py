@@ -12,11 +12,14 @@ from delever.agents.conformance import check_cohort
 from delever.agents.whale import Attacker, Whale
 from delever.engine.commands import C_ACCOUNT, C_FLAGS, C_LOTS, C_PRICE_TICKS, C_SIDE, FLAG_IOC, Kind
 from delever.engine.rules.presets import PRESETS
+from delever.experiments.paired import paired_difference
 from delever.experiments.studies import wall_attack
 from delever.experiments.studies.wall_attack import BY_DEPTH, GROUP, NO_LIMIT, accounts_of, venue
 from delever.experiments.studying import run_study
-from delever.sim.scenario import load_scenario
+from delever.sim.model import MarketModel
+from delever.sim.scenario import load_scenario, set_values
 from tests.unit.board import MARK, Board, everybody, make, of_kind
+from tests.watched import Seen, between, change, falling, see
 
 PHASES = {"open_at_s": 100.0, "build_s": 100.0, "hold_s": 100.0, "leverage": 8.0, "reach_ppm": 10_000.0}
 
@@ -72,16 +75,64 @@ def test_the_arms_differ_in_the_limit_or_in_the_wall() -> None:
         accounts_of(world, "nobody")
 
 
-def test_the_vault_loses_about_what_the_attacker_does_unless_positions_are_limited() -> None:
-    """Paired by seed: result 7, and its twin with a limit of a fifth of the depth."""
-    world = load_scenario(GROUP).replaced({"dt_s": 20, "duration_s": 13_000})
-    for seed in (1, 2, 3):
-        free, limited = (
-            wall_attack.observe(world, venue(wall_attack.LIMITS[limit]), seed).summary for limit in (NO_LIMIT, BY_DEPTH)
+SEEDS = (1, 2, 3)
+
+
+def test_the_vault_loses_about_what_the_attacker_does_unless_positions_are_limited_or_nobody_attacks() -> None:
+    """Paired twins: a limit of a fifth of the depth, and an attacker who builds next to nothing (result 7)."""
+    attack = load_scenario(GROUP).replaced({"dt_s": 20, "duration_s": 13_000})
+    none = set_values(attack, ["cohorts.attacker.leverage=0.001"])
+    lost = []
+    for seed in SEEDS:
+        free, limited, calm = (
+            wall_attack.observe(each, venue(wall_attack.LIMITS[limit]), seed).summary
+            for each, limit in ((attack, NO_LIMIT), (attack, BY_DEPTH), (none, NO_LIMIT))
         )
         assert 0.8 <= free["ratio"] <= 3.0 and free["inherited"] > 10e6
         assert limited["ratio"] < 0.5 and limited["inherited"] < 1e6
         assert free["conservation_error"] == limited["conservation_error"] == 0
+        lost.append([free["vault"], limited["vault"], calm["vault"]])
+    for twin in (1, 2):
+        assert paired_difference(np.array(lost)[:, 0], np.array(lost)[:, twin]).low > 1e6
+
+
+def log_bids(seed: int, wall: float) -> float:
+    """Return the logarithm of the bids within 5 % of the mark while the wall stands, or would."""
+    world = load_scenario(GROUP).replaced({"dt_s": 20, "duration_s": 10_900})
+    model = MarketModel(
+        set_values(world, [f"cohorts.attacker.wall_leverage={wall}"]), rules=venue(0), seed=seed, collect=False
+    )
+    seen = []
+    while model.running:
+        model.step()
+        view = model.look()
+        if 9_100 <= view.time_s < 10_700:
+            seen.append(view.depth_lots(0, 1, int(view.mark_ticks[0]) // 20))
+    model.close()
+    return float(np.log(np.mean(seen)))
+
+
+def test_a_wall_doubles_the_bids_that_are_seen() -> None:
+    """Paired twin: the same attacker without a wall."""
+    deeper = [[log_bids(seed, wall) for seed in SEEDS] for wall in (3.0, 0.0)]
+    assert paired_difference(*np.array(deeper)).low > np.log(2.0)
+
+
+def premium_bp(market: Seen) -> float:
+    """Return the mean of mark over index while the whale builds, and holds."""
+    return float((market.mark_ticks / market.index_ticks)[between(900, 1_700)].mean() - 1.0) * 1e4
+
+
+def test_a_whale_lifts_the_price_and_deepens_the_fall_that_liquidates_it() -> None:
+    """Paired twin: the same account, which builds nothing."""
+    big = {
+        "kind": "whale", "count": 1, "mean_interval_s": 5, "wealth_quote_median": 40_000, "leverage": 15.0,
+        "open_at_s": 1_200, "build_s": 900, "reach_ppm": 3_000,
+    }  # fmt: skip
+    whale, none = (falling([big | {"leverage": leverage}], size=-0.08) for leverage in (15.0, 1e-6))
+    assert change(whale, none, range(1, 5), premium_bp).low > 0.0
+    assert change(whale, none, range(1, 5), Seen.discount_bp).high < 0.0
+    assert see(whale, 1).lots["whale"].max() > 0 == see(whale, 1).lots["whale"][-1].sum(), "it is liquidated"
 
 
 def test_the_command_makes_its_table_in_a_small_attack(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
