@@ -51,6 +51,9 @@ class NoiseParameters(AttentionParameters):
     """Scale of the distance of limit orders from the opposite best price; half are within 0.6 of it."""
     distance_exponent: float = Field(default=1.5, gt=0.0, le=100.0)
     """Exponent of its power law: 1.5 over two decades on 50 stocks (Zovko and Farmer 2002)."""
+    distance_shape: float = Field(default=1.0, ge=1.0, le=10.0)
+    """How orders thin out towards the best price: as many at every distance near it at 1, in proportion to the distance
+    at 2, the linear book of Donier, Bonart, Mastromatteo and Bouchaud (2015)."""
     distance_max_ppm: float = Field(default=20_000.0, gt=0.0, le=1e6)
     """Largest distance."""
     orders_max: int = Field(default=4, ge=1, le=1000)
@@ -76,8 +79,9 @@ class Noise(Cohort):
         self.horizon_s = spread_log(parameters.horizon_min_s, parameters.horizon_max_s, self.trait(TRAIT_HORIZON))
         self.size = exponential().values
         self.distance_ppm = power_law(
-            parameters.distance_scale_ppm, parameters.distance_exponent, parameters.distance_max_ppm
-        ).values
+            parameters.distance_scale_ppm, parameters.distance_exponent, parameters.distance_max_ppm,
+            parameters.distance_shape,
+        ).values  # fmt: skip
 
     def decide(self, view: View, wakers: Ints) -> Commands:
         """Return at most one order or cancellation for each waker."""

@@ -48,10 +48,15 @@ def exponential() -> Quantiles:
     return Quantiles(-log(1.0 - _probabilities()))
 
 
-def power_law(scale: float, exponent: float, largest: float) -> Quantiles:
-    """Return the Lomax law P(X > x) = (1 + x / scale)^-exponent, with values above `largest` set to it."""
-    values = scale * (exp(-log(1.0 - _probabilities()) / exponent) - 1.0)
-    return Quantiles(np.minimum(values, largest))
+def power_law(scale: float, exponent: float, largest: float, shape: float = 1.0) -> Quantiles:
+    """Return the law P(X > x) = (1 + (x / scale)^shape)^-exponent, with values above `largest` set to it.
+
+    A shape of 1 is Lomax's law, which is densest at 0; above 1 it is Burr's, whose density starts as x^(shape - 1).
+    """
+    beyond = exp(-log(1.0 - _probabilities()) / exponent) - 1.0
+    if shape != 1.0:
+        beyond = exp(log(beyond) / shape)
+    return Quantiles(np.minimum(scale * beyond, largest))
 
 
 def menu(values: Sequence[float], weights: Sequence[float]) -> Quantiles:

@@ -72,6 +72,20 @@ def test_noise_places_on_both_sides_at_distances_with_the_tail_that_was_asked_fo
         assert (beyond > 1 + 16).mean() == pytest.approx(2**-1.5, abs=0.02), "16 ticks are the scale"
 
 
+@pytest.mark.parametrize(("shape", "share"), [(1.0, 2**-1.0), (1.5, 2**-1.5), (2.0, 2**-2.0)])
+def test_a_shape_above_1_leaves_the_best_prices_thin(shape: float, share: float) -> None:
+    """Far inside the scale, half the distance has that share of the orders: as many at every distance, or as distance."""
+    cohort = make(
+        Noise, 100_000, market_share=0.0, cancel_share=0.0, distance_scale_ppm=10_000, distance_exponent=0.5,
+        distance_shape=shape,
+    )  # fmt: skip
+    orders = cohort.decide(Board(100_000).view(), everybody(cohort))
+    bids, asks = bids_and_asks(of_kind(orders, Kind.LIMIT))
+    beyond = np.concatenate([MARK - bids[:, C_PRICE_TICKS], asks[:, C_PRICE_TICKS] - MARK])
+    near, double = (beyond < 12).sum(), (beyond < 24).sum()
+    assert near / double == pytest.approx(share, rel=0.12)
+
+
 def test_noise_cancels_and_trades_at_market_as_often_as_asked() -> None:
     board = Board(10_000)
     cohort = make(Noise, 10_000, market_share=0.2, cancel_share=0.3)
