@@ -1,9 +1,10 @@
 """How large a cascade becomes where impact grows as the root of size: the second half of the study `impact`.
 
-A sale of Q0 meets longs whose liquidation prices lie evenly below the price, worth g for each unit that it falls. If a
-sale of Q moves the price by k sqrt(Q), all that is sold is Q = Q0 + g k sqrt(Q): with c = g k, the root of Q is
-(c + sqrt(c^2 + 4 Q0)) / 2. A small sale is made larger by a larger factor, and one of nothing would end at c^2. The
-factor k is measured in the same market without the longs.
+A sale of Q0 meets longs whose liquidation prices lie evenly below the price, the first of them f below it, worth g for
+each unit that it falls. If a sale of Q moves the price by k sqrt(Q), all that is sold is Q = Q0 + g (k sqrt(Q) - f):
+with c = g k, the root of Q is (c + sqrt(c^2 + 4 (Q0 - g f))) / 2. Where f is small, a small sale is made larger by a
+larger factor, and one of nothing would end at c^2. The factor k is measured in the same market, at the same moment,
+without the longs.
 """
 
 from __future__ import annotations
@@ -34,15 +35,15 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 WORLD, GROUP = "perp-market", "liquidations"
-OPEN_AT_S, READY_AFTER_S, SELL_AFTER_S, SELL_S, WATCH_S = 7_200, 60, 65, 10, 60
+OPEN_AT_S, READY_AFTER_S, SELL_AFTER_S, SELL_S, WATCH_S = 7_200, 60, 62, 2, 20
 HOLDERS = 300
 ALONE_QUOTE = (100_000, 200_000, 400_000, 800_000)
 """Sales without longs, from which k is measured, for 1,000 traders."""
 SALES_QUOTE = (100_000, 200_000)
-VALUES_QUOTE = (2_000_000, 4_000_000, 8_000_000, 16_000_000)
+VALUES_QUOTE = (500_000, 1_000_000, 2_000_000, 4_000_000)
 """Longs over a fall of WIDTH: four values of c."""
 MORE = float(np.nextafter(1.0, 2.0))
-FIRST_PPM, WIDTH_PPM = 500, 30_000
+FIRST_PPM, WIDTH_PPM = 100, 30_000
 TIERS = [{"floor_quote": 0, "initial_ppm": 1_000, "maintenance_ppm": 500}]
 
 
@@ -141,18 +142,21 @@ def middle_ticks(row: Integers, otherwise: float) -> float:
     return (bid + ask) / 2.0 if bid > 0 and ask < row[M_PRICE_MAX_TICKS] else float(otherwise)
 
 
-def root_of(runs: pd.DataFrame) -> float:
-    """Return k of fall = k sqrt(sold), least squares over the sales alone."""
+def roots_of(runs: pd.DataFrame) -> Floats:
+    """Return k of fall = k sqrt(sold) by seed, least squares over its sales alone."""
     alone = [case.name for case in CASES.values() if not case.value_quote]
-    sold = np.concatenate([column(runs, GROUP, name, "sold") for name in alone])
-    fall = np.concatenate([column(runs, GROUP, name, "fall") for name in alone])
-    return float((fall * np.sqrt(sold)).sum() / sold.sum())
+    sold = np.array([column(runs, GROUP, name, "sold") for name in alone])
+    fall = np.array([column(runs, GROUP, name, "fall") for name in alone])
+    roots: Floats = (fall * np.sqrt(sold)).sum(axis=0) / sold.sum(axis=0)
+    return roots
 
 
-def foretold(case: Case, k: float) -> float:
-    """Return all that is sold by the closed form."""
-    c = case.value_quote / (WIDTH_PPM / PPM) * k
-    return ((c + (c * c + 4.0 * case.sell_quote) ** 0.5) / 2.0) ** 2
+def foretold(sold: Floats, value_quote: float, k: Floats) -> Floats:
+    """Return all that is sold by the closed form if `sold` is sold on purpose; never less than that."""
+    density = value_quote / (WIDTH_PPM / PPM)
+    c, alone = density * k, sold - density * FIRST_PPM / PPM
+    total: Floats = ((c + np.sqrt(np.maximum(c * c + 4.0 * alone, 0.0))) / 2.0) ** 2
+    return np.maximum(total, sold)
 
 
 def enlarged(runs: pd.DataFrame, name: str) -> Floats:
@@ -162,35 +166,40 @@ def enlarged(runs: pd.DataFrame, name: str) -> Floats:
     return larger
 
 
+def expected(runs: pd.DataFrame, name: str) -> Floats:
+    """Return what the closed form says of `enlarged`, by seed."""
+    case, sold = CASES[name], column(runs, GROUP, name, "sold")
+    scale = float(np.median(sold)) / case.sell_quote  # a smaller world has smaller longs
+    larger: Floats = foretold(sold, case.value_quote * scale, roots_of(runs)) / sold
+    return larger
+
+
 def checks(runs: pd.DataFrame) -> list[Check]:
     """Return how far each cascade is from the closed form, and that small sales are enlarged more."""
-    k, seeds = root_of(runs), runs["seed"].nunique()
-    found = []
+    seeds, found = runs["seed"].nunique(), []
     for name, case in CASES.items():
         if case.value_quote:
-            scale = float(np.median(column(runs, GROUP, name, "sold"))) / case.sell_quote
-            wanted = foretold(Case(case.sell_quote * scale, case.value_quote * scale), k) / (case.sell_quote * scale)
+            wanted = expected(runs, name)
             ratio = enlarged(runs, name) / wanted
             inside = int(((ratio >= 0.8) & (ratio <= 1.2)).sum())
-            words = f"{name}: made {wanted:.2f} times as large by the closed form; in the book, over that"
+            words = f"{name}: made {np.median(wanted):.2f} times as large by the closed form; in the book, over that"
             found.append(Check(words, float(np.median(ratio)), 0.8, 1.2, inside))
     for value in VALUES_QUOTE:
-        small, large = (np.median(enlarged(runs, Case(sale, value).name)) for sale in SALES_QUOTE)
+        small, large = (enlarged(runs, Case(sale, value).name) for sale in SALES_QUOTE)
         words = f"longs of {value:,}: how much more the smaller sale is enlarged than the larger"
-        found.append(Check(words, float(small / large), MORE, 1e9, seeds))
+        found.append(Check(words, float(np.median(small / large)), MORE, 1e9, seeds))
     return found
 
 
 def panel(axis: Axes, runs: pd.DataFrame) -> None:
     """Draw how much sales are enlarged against the longs they meet, with the closed form."""
-    k = root_of(runs)
+    places = np.array(VALUES_QUOTE) / 1e6
     for sale, colour in zip(SALES_QUOTE, (BLUE, ORANGE), strict=True):
-        seen = [enlarged(runs, Case(sale, value).name) for value in VALUES_QUOTE]
-        low, middle, high = np.percentile(np.array(seen), [5, 50, 95], axis=1)
-        places = np.array(VALUES_QUOTE) / 1e6
+        names = [Case(sale, value).name for value in VALUES_QUOTE]
+        low, middle, high = np.percentile([enlarged(runs, name) for name in names], [5, 50, 95], axis=1)
         axis.vlines(places, low, high, color=colour, linewidth=3, alpha=0.4)
         axis.plot(places, middle, "o", color=colour, ms=8, label=f"sale of {sale:,}")
-        axis.plot(places, [foretold(Case(sale, value), k) / sale for value in VALUES_QUOTE], color=colour, lw=2)
+        axis.plot(places, [np.median(expected(runs, name)) for name in names], color=colour, lw=2)
     heading(axis, "all that is sold over what was sold on purpose")
     axis.set_xscale("log")
     axis.set_xticks(places, [f"{place:g}" for place in places])

@@ -61,24 +61,29 @@ def test_a_root_law_gives_its_prefactor_exponent_and_decay() -> None:
 
 
 def test_the_closed_form_solves_its_equation_and_enlarges_small_sales_more() -> None:
-    k = 0.001 / 100**0.5
-    small, large = cascade_size.Case(1e5, 4e6), cascade_size.Case(4e5, 4e6)
-    for case in (small, large):
-        total = cascade_size.foretold(case, k)
-        density = case.value_quote / (cascade_size.WIDTH_PPM / 1e6)
-        assert total == pytest.approx(case.sell_quote + density * k * total**0.5)
-    assert cascade_size.foretold(small, k) / 1e5 > cascade_size.foretold(large, k) / 4e5
+    k = np.array([0.001 / 100**0.5, 0.002 / 100**0.5])
+    value, density = 4e6, 4e6 / (cascade_size.WIDTH_PPM / 1e6)
+    gap = density * cascade_size.FIRST_PPM / 1e6
+    larger = []
+    for sold in (1e5, 4e5):
+        total = cascade_size.foretold(np.full(2, sold), value, k)
+        assert total == pytest.approx(sold - gap + density * k * total**0.5)
+        larger.append(total / sold)
+    assert (larger[0] > larger[1]).all()
+
+
+def test_a_sale_that_does_not_reach_the_first_long_is_not_enlarged() -> None:
+    assert cascade_size.foretold(np.array([1e3]), 4e6, np.array([1e-9])) == pytest.approx([1e3])
 
 
 def test_cascades_that_follow_the_closed_form_are_found_to() -> None:
-    k = 1e-5
+    k = np.array([1e-5])
     arms = {}
     for name, case in cascade_size.CASES.items():
-        total = cascade_size.foretold(case, k)
-        numbers = {"sold": case.sell_quote, "forced": total - case.sell_quote, "fall": k * total**0.5}
-        arms[name] = numbers
+        total = cascade_size.foretold(np.array([case.sell_quote]), case.value_quote, k).item()
+        arms[name] = {"sold": case.sell_quote, "forced": total - case.sell_quote, "fall": k.item() * total**0.5}
     runs = runs_of(cascade_size.GROUP, arms)
-    assert cascade_size.root_of(runs) == pytest.approx(k)
+    assert cascade_size.roots_of(runs) == pytest.approx(k.item())
     claims = cascade_size.checks(runs)
     assert all(claim.holds for claim in claims)
     assert [claim.value for claim in claims[:8]] == pytest.approx([1.0] * 8)
