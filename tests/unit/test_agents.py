@@ -74,7 +74,7 @@ def test_noise_places_on_both_sides_at_distances_with_the_tail_that_was_asked_fo
 
 @pytest.mark.parametrize(("shape", "share"), [(1.0, 2**-1.0), (1.5, 2**-1.5), (2.0, 2**-2.0)])
 def test_a_shape_above_1_leaves_the_best_prices_thin(shape: float, share: float) -> None:
-    """Far inside the scale, half the distance has that share of the orders: as many at every distance, or as distance."""
+    """Far inside the scale, half of a distance has that share of what is within it."""
     cohort = make(
         Noise, 100_000, market_share=0.0, cancel_share=0.0, distance_scale_ppm=10_000, distance_exponent=0.5,
         distance_shape=shape,
