@@ -54,7 +54,7 @@ def power_law(scale: float, exponent: float, largest: float, shape: float = 1.0)
     A shape of 1 is Lomax's law, which is densest at 0; above 1 it is Burr's, whose density starts as x^(shape - 1).
     """
     beyond = exp(-log(1.0 - _probabilities()) / exponent) - 1.0
-    if shape != 1.0:
+    if shape != 1.0:  # the root of power 1 would cost the last bits
         beyond = exp(log(beyond) / shape)
     return Quantiles(np.minimum(scale * beyond, largest))
 

@@ -87,7 +87,7 @@ class ZeroIntelligence(Cohort):
         if p.cancellation == "measured":
             own = self.columns["order"][wakers]
             market = np.where(resting, own["market"], market)
-            distance = own["side"] * (self._own_best_ticks(view, market, own["side"]) - own["price_ticks"])
+            distance = own["side"] * (self._best_ticks(view, market, own["side"]) - own["price_ticks"])
             cancel_share = p.cancel_share * cancelled_ratio(distance)
         cancels = resting & (choice < cancel_share)
         takes = ~resting & (choice < p.market_share)
@@ -107,15 +107,15 @@ class ZeroIntelligence(Cohort):
     def _prices(self, view: View, wakers: Ints, market: Ints, side: Ints) -> Ints:
         """Return the price of each limit order in ticks."""
         place = self.uniform(Stream.PRICE, wakers)
-        opposite = self._own_best_ticks(view, market, -side)
+        opposite = self._best_ticks(view, market, -side)
         if self.parameters.placement == "measured":
-            own, distance = self._own_best_ticks(view, market, side), measured_distance_ticks(place)
+            own, distance = self._best_ticks(view, market, side), measured_distance_ticks(place)
             # The spread of the sample was a tick: an order at the best price closes one that is wider by a tick.
             distance -= (distance == 0) & (side * (opposite - own) > 1)
             return own - side * distance
         return opposite - side * (1 + (place * self.parameters.window_ticks).astype(np.int64))
 
-    def _own_best_ticks(self, view: View, market: Ints, side: Ints) -> Ints:
+    def _best_ticks(self, view: View, market: Ints, side: Ints) -> Ints:
         """Return the best price of a side of the book in ticks; one that is empty is a tick from the mark."""
         best = np.where(side > 0, view.bid_ticks[market], view.ask_ticks[market])
         return np.where(best > 0, best, view.mark_ticks[market] - side)

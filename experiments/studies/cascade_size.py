@@ -166,20 +166,21 @@ def enlarged(runs: pd.DataFrame, name: str) -> Floats:
     return larger
 
 
-def expected(runs: pd.DataFrame, name: str) -> Floats:
+def expected(runs: pd.DataFrame, name: str, k: Floats) -> Floats:
     """Return what the closed form says of `enlarged`, by seed."""
     case, sold = CASES[name], column(runs, GROUP, name, "sold")
     scale = float(np.median(sold)) / case.sell_quote  # a smaller world has smaller longs
-    larger: Floats = foretold(sold, case.value_quote * scale, roots_of(runs)) / sold
+    larger: Floats = foretold(sold, case.value_quote * scale, k) / sold
     return larger
 
 
 def checks(runs: pd.DataFrame) -> list[Check]:
     """Return how far each cascade is from the closed form, and that small sales are enlarged more."""
-    seeds, found = runs["seed"].nunique(), []
+    k, seeds = roots_of(runs), runs["seed"].nunique()
+    found = []
     for name, case in CASES.items():
         if case.value_quote:
-            wanted = expected(runs, name)
+            wanted = expected(runs, name, k)
             ratio = enlarged(runs, name) / wanted
             inside = int(((ratio >= 0.8) & (ratio <= 1.2)).sum())
             words = f"{name}: made {np.median(wanted):.2f} times as large by the closed form; in the book, over that"
@@ -193,13 +194,13 @@ def checks(runs: pd.DataFrame) -> list[Check]:
 
 def panel(axis: Axes, runs: pd.DataFrame) -> None:
     """Draw how much sales are enlarged against the longs they meet, with the closed form."""
-    places = np.array(VALUES_QUOTE) / 1e6
+    k, places = roots_of(runs), np.array(VALUES_QUOTE) / 1e6
     for sale, colour in zip(SALES_QUOTE, (BLUE, ORANGE), strict=True):
         names = [Case(sale, value).name for value in VALUES_QUOTE]
         low, middle, high = np.percentile([enlarged(runs, name) for name in names], [5, 50, 95], axis=1)
         axis.vlines(places, low, high, color=colour, linewidth=3, alpha=0.4)
         axis.plot(places, middle, "o", color=colour, ms=8, label=f"sale of {sale:,}")
-        axis.plot(places, [np.median(expected(runs, name)) for name in names], color=colour, lw=2)
+        axis.plot(places, [np.median(expected(runs, name, k)) for name in names], color=colour, lw=2)
     heading(axis, "sold in all over sold on purpose")
     axis.set_xscale("log")
     axis.set_xticks(places, [f"{place:g}" for place in places])
