@@ -34,17 +34,20 @@ from .study import Arm, Check, column
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-WORLD, GROUP = "perp-market", "liquidations"
+WORLD, GROUP = "slow-liquidity", "liquidations"
 OPEN_AT_S, READY_AFTER_S, SELL_AFTER_S, SELL_S, WATCH_S = 7_200, 60, 62, 2, 20
 HOLDERS = 300
+MARK_QUOTE = 20_000
+"""What the mark asks the book for: the best price alone is that of the first who comes back, with however little."""
 ALONE_QUOTE = (100_000, 200_000, 400_000, 800_000)
-"""Sales without longs, from which k is measured, for 1,000 traders: the book within 3 % holds about 2 million."""
+"""Sales without longs, from which k is measured."""
 SALES_QUOTE = (100_000, 400_000)
 VALUES_QUOTE = (1_000_000, 2_000_000, 3_000_000, 4_000_000)
 """Longs over a fall of WIDTH: four values of c."""
 MORE = float(np.nextafter(1.0, 2.0))
 FIRST_PPM, WIDTH_PPM = 100, 30_000
-TIERS = [{"floor_quote": 0, "initial_ppm": 1_000, "maintenance_ppm": 500}]
+TIERS = [{"floor_quote": 0, "initial_ppm": 200, "maintenance_ppm": 100}]
+"""A long can be thinned to the initial margin: its liquidation price is as far away as that is above maintenance."""
 
 
 class Case(NamedTuple):
@@ -71,20 +74,17 @@ CASES = {
 
 
 def venue() -> RuleSet:
-    """Return a venue that liquidates by the middle of the book, with next to no margin, and has the money for it."""
-    return replace(
-        TEXTBOOK,
-        {"margin.tiers": TIERS, "margin.call_ppm": 0, "mark.components": ["book"], "insurance.initial_quote": 10**9},
-        name="textbook-thin",
-    )
+    """Return a venue of next to no margin and much money, which liquidates by what orders of some size would get."""
+    sets = {
+        "margin.tiers": TIERS, "margin.call_ppm": 0, "insurance.initial_quote": 10**9,
+        "mark.components": ["impact"], "mark.impact": {"notional_quote": MARK_QUOTE},
+    }  # fmt: skip
+    return replace(TEXTBOOK, sets, name="textbook-thin")
 
 
 def design() -> list[Arm]:
-    """Return the sales alone and on the longs; nobody else borrows much."""
-    sets = [
-        f"duration_s={SELL_AFTER_S + SELL_S + WATCH_S}", f"warmup_s={OPEN_AT_S}", "cohorts.retail.leverages=[1.0, 2.0]",
-        "cohorts.retail.leverage_weights=[0.5, 0.5]",
-    ]  # fmt: skip
+    """Return the sales alone and on the longs; nobody else borrows."""
+    sets = ["dt_s=1", f"duration_s={SELL_AFTER_S + SELL_S + WATCH_S}", f"warmup_s={OPEN_AT_S}"]
     world = set_values(load_scenario(WORLD), sets)
     arms = []
     for number, name in enumerate(CASES):
@@ -116,14 +116,14 @@ def observe(scenario: Scenario, rules: RuleSet, seed: int) -> Kept:
         sale_step = scenario.warmup_steps + SELL_AFTER_S // scenario.dt_s
         while model.step_now < sale_step:
             model.step()
-        before, held = middle_ticks(row, row.item(M_MARK_TICKS)), _held(model, cohort)
+        before, held = row.item(M_MARK_TICKS), _held(model, cohort)
         lowest = before
         while model.running:
             model.step()
-            lowest = min(lowest, middle_ticks(row, row.item(M_MARK_TICKS)))
+            lowest = min(lowest, row.item(M_MARK_TICKS))
         after = _held(model, cohort)
         sold = held - after
-        values = values_atoms(model.venue.tables, MARKET, sold, max(int(before), 1)) * np.sign(sold) / ATOMS_PER_QUOTE
+        values = values_atoms(model.venue.tables, MARKET, sold, before) * np.sign(sold) / ATOMS_PER_QUOTE
     finally:
         model.close()
     return Kept({"sold": float(values[SELLER]), "forced": float(values[1:].sum()), "fall": 1.0 - lowest / before})

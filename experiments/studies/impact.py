@@ -1,9 +1,9 @@
 """How far does a large order move the price, in a book in which nobody has been told?
 
-`delever study impact`. Large orders of 1/10,000 to 1/10 of a day's volume are worked evenly in `perp-market`, at a
-quarter of the volume of others. Sato and Kanazawa, "Does the square-root price impact law hold universally?", arXiv
-2411.13965 (2024), find that impact grows as size to the power 0.489 in Tokyo. What came out, with the numbers:
-docs/studies.md.
+`delever study impact`. Large orders of 1/10,000 to 1/10 of a day's volume are worked evenly in `slow-liquidity`, at a
+quarter of the volume of others; impact is the difference to the same seed without them. Sato and Kanazawa, "Does the
+square-root price impact law hold universally?", arXiv 2411.13965 (2024), find that it grows as size to the power 0.489
+in Tokyo. What came out, with the numbers: docs/studies.md.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from delever.engine.rules.io import replace
 from delever.engine.rules.presets import TEXTBOOK
 from delever.engine.rules.ruleset import RuleSet
 from delever.engine.tables import M_VOLUME_LOTS
@@ -32,11 +33,12 @@ from .study import Arm, Check, Measure, Study, run_alone
 Floats = NDArray[np.float64]
 
 QUESTION = "How far does a large order move the price, and how much of that stays?"
-WORLD, GROUP, ARM = "perp-market", "impact", "worked evenly"
+WORLD, GROUP, ARM = "slow-liquidity", "impact", "worked evenly"
 SHARES = tuple(float(share) for share in np.geomspace(1e-4, 1e-1, 25))
-DAILY_LOTS = 4_000_000
-"""Lots a day by which orders of 1,000 traders' markets are sized: `perp-market` trades 2.7 to 6.3 million (six seeds,
-mean 4.0). Sizes are told over what was really traded."""
+DAILY_LOTS = 6_000_000
+"""Lots a day by which orders are sized. Sizes are told over what was really traded."""
+BY_THE_BOOK = replace(TEXTBOOK, {"mark.components": ["book"]}, name="textbook-book")
+"""Traders see the middle of the book as mark, not a price that lags it."""
 MINUTE_S = 60
 SIZES = range(len(SHARES))
 
@@ -51,23 +53,32 @@ def orders_of(scenario: Scenario, seed: int) -> MetaOrdersParameters:
 
 
 def design() -> list[Arm]:
-    """Return the everyday market, as long as the orders need."""
+    """Return the market, as long as the orders need."""
     world = load_scenario(WORLD)
     last = schedule(orders_of(world, 0))[-1]
     needed = 2 * last.end_s - last.begin_s - world.warmup_s
-    worked = Arm(GROUP, ARM, world.model_copy(update={"duration_s": needed}), TEXTBOOK)
+    worked = Arm(GROUP, ARM, world.model_copy(update={"duration_s": needed}), BY_THE_BOOK)
     return [worked, *cascade_size.design()]
 
 
 def observe(scenario: Scenario, rules: RuleSet, seed: int) -> Kept:
-    """Make a run and return what each order moved the price by its end, and what was left of that as long after.
+    """Make two runs, with the orders and without, and return what each order moved the price by its end, and what was
+    left of that as long after.
 
     A run of the other group is that of `cascade_size`.
     """
     if scenario.name != WORLD:
         return cascade_size.observe(scenario, rules, seed)
     p = orders_of(scenario, seed)
-    given = p.model_dump(exclude_unset=True) | {"name": "meta-orders"}
+    never = p.model_copy(update={"start_s": scenario.warmup_s + scenario.duration_s})
+    worked, _ = _watched(scenario, rules, seed, p)
+    alone, traded = _watched(scenario, rules, seed, never)
+    return Kept(measured(np.log(worked), np.log(alone), schedule(p), traded, scenario))
+
+
+def _watched(scenario: Scenario, rules: RuleSet, seed: int, p: MetaOrdersParameters) -> tuple[Floats, int]:
+    """Make a run and return the middle of the book at the ends of steps, and lots traded after the warm-up."""
+    given = p.model_dump(exclude_unset=True) | {"name": "meta-orders", "start_s": p.start_s}
     model = MarketModel(scenario, rules=rules, seed=seed, collect=False, cohorts=[(MetaOrders, given)])
     try:
         middle = np.empty(scenario.steps)
@@ -77,25 +88,24 @@ def observe(scenario: Scenario, rules: RuleSet, seed: int) -> Kept:
             model.step()
             middle[step] = cascade_size.middle_ticks(row, middle[max(step - 1, 0)])
             before = row.item(M_VOLUME_LOTS) if step < scenario.warmup_steps else before
-        traded = row.item(M_VOLUME_LOTS) - before
+        return middle, row.item(M_VOLUME_LOTS) - before
     finally:
         model.close()
-    return Kept(measured(np.log(middle), schedule(p), traded, scenario))
 
 
-def measured(log_price: Floats, orders: list[MetaOrder], traded: int, scenario: Scenario) -> dict[str, float]:
-    """Return the numbers of a run: `log_price` (steps,) at the ends of steps, `traded` lots after the warm-up."""
-    last = len(log_price) - 1
+def measured(
+    worked: Floats, alone: Floats, orders: list[MetaOrder], traded: int, scenario: Scenario
+) -> dict[str, float]:
+    """Return the numbers of a seed: log prices (steps,) at the ends of steps with the orders and without, and what was
+    `traded` without them after the warm-up, in lots."""
+    moved = worked - alone
 
     def at(time_s: int) -> float:
-        return float(log_price[min(max(time_s // scenario.dt_s - 1, 0), last)])
+        return float(moved[min(max(time_s // scenario.dt_s - 1, 0), len(moved) - 1)])
 
-    days = (len(log_price) - scenario.warmup_steps) * scenario.dt_s / DAY_S
-    minutes = np.diff(log_price[scenario.warmup_steps :: max(1, MINUTE_S // scenario.dt_s)])
-    found = {
-        "daily_lots": (traded - sum(abs(order.lots) for order in orders)) / days,
-        "daily_variance": float(minutes.var()) * DAY_S / MINUTE_S,
-    }
+    days = (len(moved) - scenario.warmup_steps) * scenario.dt_s / DAY_S
+    minutes = np.diff(alone[scenario.warmup_steps :: max(1, MINUTE_S // scenario.dt_s)])
+    found = {"daily_lots": traded / days, "daily_variance": float(minutes.var()) * DAY_S / MINUTE_S}
     for number, order in enumerate(orders):
         side = np.sign(order.lots)
         found[f"lots_{number}"] = abs(order.lots)
@@ -178,7 +188,7 @@ STUDY = Study(
     arms=design,
     simulate=observe,
     measures=(
-        Measure("daily_lots", "traded in a day by others, lots", "number"),
+        Measure("daily_lots", "traded in a day without the orders, lots", "number"),
         Measure("daily_variance", "variance of a day", "number"),
         Measure("sold", "sold on purpose", "quote"),
         Measure("forced", "sold by liquidations", "quote"),

@@ -9,7 +9,8 @@ import pytest
 from delever.engine.rules.presets import TEXTBOOK
 from delever.experiments.realism.scorecard import FACTS
 from delever.experiments.studies import behaviours, cascade_size, impact
-from delever.experiments.studies.meta_orders import MetaOrders, MetaOrdersParameters, schedule
+from delever.experiments.studies.liquidation_density import LiquidationDensity
+from delever.experiments.studies.meta_orders import MetaOrder, MetaOrders, MetaOrdersParameters, schedule
 from delever.sim.model import MarketModel
 from delever.sim.scenario import load_scenario, set_values
 
@@ -92,11 +93,11 @@ def test_cascades_that_follow_the_closed_form_are_found_to() -> None:
 
 
 def test_a_sale_on_longs_sets_them_off_and_alone_it_does_not() -> None:
-    """A tenth of the market; the longs are opened, thinned, and some are closed by force once the sale has begun."""
+    """A fifth of the market; the longs are opened, thinned, and some are closed by force once the sale has begun."""
     arms = {arm.name: arm for arm in cascade_size.design()}
     names = list(cascade_size.CASES)
     alone, on_longs = arms[names[1]], arms[names[-1]]
-    sets = ["traders=100", "warmup_s=900"]
+    sets = ["traders=400", "warmup_s=7200"]
     found = {
         arm.name: cascade_size.observe(set_values(arm.scenario, sets), arm.rules, 3).summary
         for arm in (alone, on_longs)
@@ -104,6 +105,41 @@ def test_a_sale_on_longs_sets_them_off_and_alone_it_does_not() -> None:
     assert found[alone.name]["forced"] == 0.0
     assert found[on_longs.name]["forced"] > 0.0
     assert found[on_longs.name]["fall"] > found[alone.name]["fall"]
+
+
+def test_the_first_longs_are_liquidated_where_they_should_be() -> None:
+    """Not where the initial margin of the venue would have let them be thinned to."""
+    rules = cascade_size.venue()
+    given = {"count": 31, "value_quote": 1e5, "first_ppm": cascade_size.FIRST_PPM, "mean_interval_s": 1}
+    given |= {"open_at_s": 600, "ready_at_s": 660, "sell_at_s": 700, "wealth_law": "equal", "wealth_quote_median": 1e7}
+    scenario = set_values(load_scenario("slow-liquidity"), ["traders=400", "dt_s=1", "warmup_s=0", "duration_s=690"])
+    model = MarketModel(scenario, rules=rules, seed=5, collect=False, cohorts=[(LiquidationDensity, given)])
+    cohort = model.cohorts[-1]
+    while model.step_now < 661:
+        model.step()
+    view = model.view
+    assert view is not None
+    rows = cohort.rows[1:]
+    margin = view.equity_atoms(rows) / view.value_atoms(rows)
+    model.close()
+    distance = (cascade_size.FIRST_PPM + 30_000 * (np.arange(30) + 0.5) / 30) / 1e6
+    assert margin == pytest.approx(distance + 100e-6 * (1 - distance), abs=20e-6)
+
+
+def test_an_order_moves_the_price_against_the_same_seed_without_it() -> None:
+    """Two orders of a minute each, in steps of a second; the second has lost half as long after its end."""
+    scenario = set_values(load_scenario("slow-liquidity"), ["dt_s=1", "warmup_s=60", "duration_s=540"])
+    orders = [MetaOrder(60, 120, 50), MetaOrder(300, 360, -80)]
+    alone = np.cumsum(np.random.default_rng(1).normal(0, 1e-3, 600))
+    moved = np.zeros(600)
+    moved[119:299] = 0.01
+    moved[359:419] = -0.02
+    moved[419:] = -0.01
+    found = impact.measured(alone + moved, alone, orders, 5_400, scenario)
+    assert (found["lots_0"], found["lots_1"]) == (50, 80)
+    assert found["moved_0"] == pytest.approx(0.01) == found["left_0"]
+    assert (found["moved_1"], found["left_1"]) == (pytest.approx(0.02), pytest.approx(0.01))
+    assert found["daily_lots"] == pytest.approx(864_000)
 
 
 def test_each_behaviour_that_is_switched_off_is_in_the_market_and_each_expected_number_is_in_the_scorecard() -> None:
