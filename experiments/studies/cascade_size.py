@@ -22,7 +22,7 @@ from delever.engine.rules.base import ATOMS_PER_QUOTE, PPM
 from delever.engine.rules.io import replace
 from delever.engine.rules.presets import TEXTBOOK
 from delever.engine.rules.ruleset import RuleSet
-from delever.engine.tables import M_BEST_ASK, M_BEST_BID, M_MARK_TICKS, M_PRICE_MAX_TICKS, P_LOTS
+from delever.engine.tables import M_MARK_TICKS, P_LOTS
 from delever.experiments.drawing import BLUE, ORANGE, heading
 from delever.experiments.runner import Kept
 from delever.sim.model import MarketModel
@@ -134,12 +134,6 @@ def _held(model: MarketModel, cohort: Cohort) -> Integers:
     tables = model.venue.tables
     held: Integers = tables.positions[cohort.rows * len(tables.markets) + MARKET, P_LOTS].copy()
     return held
-
-
-def middle_ticks(row: Integers, otherwise: float) -> float:
-    """Return the middle of the book of a market, or another price if a side is empty."""
-    bid, ask = row.item(M_BEST_BID), row.item(M_BEST_ASK)
-    return (bid + ask) / 2.0 if bid > 0 and ask < row[M_PRICE_MAX_TICKS] else float(otherwise)
 
 
 def roots_of(runs: pd.DataFrame) -> Floats:

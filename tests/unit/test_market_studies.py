@@ -111,6 +111,7 @@ def test_the_first_longs_are_liquidated_where_they_should_be() -> None:
     """Not where the initial margin of the venue would have let them be thinned to."""
     rules = cascade_size.venue()
     given = {"count": 31, "value_quote": 1e5, "first_ppm": cascade_size.FIRST_PPM, "mean_interval_s": 1}
+    given |= {"width_ppm": cascade_size.WIDTH_PPM}
     given |= {"open_at_s": 600, "ready_at_s": 660, "sell_at_s": 700, "wealth_law": "equal", "wealth_quote_median": 1e7}
     scenario = set_values(load_scenario("slow-liquidity"), ["traders=400", "dt_s=1", "warmup_s=0", "duration_s=690"])
     model = MarketModel(scenario, rules=rules, seed=5, collect=False, cohorts=[(LiquidationDensity, given)])
@@ -122,7 +123,7 @@ def test_the_first_longs_are_liquidated_where_they_should_be() -> None:
     rows = cohort.rows[1:]
     margin = view.equity_atoms(rows) / view.value_atoms(rows)
     model.close()
-    distance = (cascade_size.FIRST_PPM + 30_000 * (np.arange(30) + 0.5) / 30) / 1e6
+    distance = (cascade_size.FIRST_PPM + cascade_size.WIDTH_PPM * (np.arange(30) + 0.5) / 30) / 1e6
     assert margin == pytest.approx(distance + 100e-6 * (1 - distance), abs=20e-6)
 
 
