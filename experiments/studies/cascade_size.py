@@ -200,4 +200,4 @@ def panel(axis: Axes, runs: pd.DataFrame) -> None:
     axis.set_xticks(places, [f"{place:g}" for place in places])
     axis.set_xlabel(f"longs over a fall of {WIDTH_PPM / 1e4:g} %, million quote")
     axis.set_ylabel("multiple; line: closed form")
-    axis.legend(frameon=False, fontsize=12)
+    axis.legend(frameon=False, fontsize=12, loc="upper left")
