@@ -147,7 +147,7 @@ def print_study(study: Study, told: dict[str, Any], console: Console) -> None:
     for check in told["checks"]:
         given = "".join(f"{key}={check[key]}: " for key in keys if key in check)
         verdict = "[green]holds[/green]" if check["holds"] else "[red]does not hold[/red]"
-        value = "no run has it" if check["value"] is None else three_figures(check["value"])
+        value = "these runs do not tell it" if check["value"] is None else three_figures(check["value"])
         console.print(
             f"{verdict}: {escape(given + check['claim'])}: {value} (from {check['low']:g} to {check['high']:g}; "
             f"{check['seeds_inside']} seeds)", highlight=False, soft_wrap=True,

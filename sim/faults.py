@@ -6,6 +6,7 @@ counted from the end of the warm-up, lies from `at_s` on and before `at_s + leng
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from math import ceil
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
@@ -58,10 +59,10 @@ class _Fault(BaseModel):
     """Name of the venue that it befalls."""
 
 
-class _EngineFault(_Fault):
+class _EngineFault(_Fault, ABC):
+    @abstractmethod
     def limits(self, since_steps: int, dt_s: int, atoms_per_quote: float) -> tuple[int | None, int | None]:
         """Return how many units, and how many atoms of value, the engine gets to in a step; none is no limit."""
-        raise NotImplementedError
 
 
 class EngineStopped(_EngineFault):

@@ -11,7 +11,7 @@ from scipy.optimize import OptimizeWarning, curve_fit
 Floats = NDArray[np.float64]
 
 BINS = 10
-ORDERS_MIN = 200
+ORDERS_MIN = 100
 ERROR_MAX = 0.1
 
 

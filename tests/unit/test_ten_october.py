@@ -173,7 +173,7 @@ def test_a_claim_about_what_no_run_has_does_not_hold(tmp_path: Path, capsys: pyt
         run_study("ten-october", sets=sets, seeds=1, jobs=1, out=tmp_path, as_json=as_json)
         told = capsys.readouterr().out
         if not as_json:
-            assert "against the vault (real: 0.95): no run has it" in told
+            assert "against the vault (real: 0.95): these runs do not tell it" in told
     assert {check["claim"]: (check["value"], check["holds"]) for check in json.loads(told)["checks"]}[
         TARGETS[-1][1]
     ] == (None, False)

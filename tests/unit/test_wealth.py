@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from delever.agents.noise import Noise
 from delever.agents.parameters import CohortParameters
 from delever.agents.wealth import PROBABILITIES, RATIOS, measured_ratios
+from tests import twins
 from tests.tree import ROOT
 from tests.unit.board import QUOTE, make
 
@@ -43,6 +44,25 @@ def test_the_law_rises_and_has_no_gap_where_its_tail_begins() -> None:
     assert (np.diff(ratios) >= 0.0).all()
     assert ratios[950_000] / ratios[949_999] < 1.0001
     assert measured_ratios(np.array([0.5, 0.95])) == pytest.approx([1.0, 189.0], rel=1e-12)
+
+
+def test_the_same_money_in_unequal_accounts_leaves_less_to_liquidate() -> None:
+    """The rich borrow less, and most of the money is theirs: what is liquidated is little, though all fall alike."""
+    most = 300.0
+    mean = np.minimum(measured_ratios((np.arange(1_000_000) + 0.5) / 1e6), most).mean()
+    unequal = twins.crash(
+        "cohorts.retail.wealth_law=measured",
+        "cohorts.retail.wealth_quote_median=500",
+        f"cohorts.retail.wealth_ratio_max={most}",
+        "cohorts.retail.order_quote_max=1e9",
+    )
+    equal = twins.crash(
+        "cohorts.retail.wealth_law=equal",
+        f"cohorts.retail.wealth_quote_median={500 * mean:.0f}",
+        "cohorts.retail.order_quote_max=1e9",
+    )
+    share = twins.change("forced_share", unequal, equal, seeds=12)
+    assert share.high < -0.02
 
 
 def test_the_most_that_somebody_brings_must_be_possible() -> None:
