@@ -17,6 +17,7 @@ from tests.unit.board import QUOTE, make
 FILE = ROOT.parent / "shared" / "data" / "hl_adl_2025-10-10" / "adl_by_user_anon.csv.gz"
 here = pytest.mark.skipif(not FILE.is_file(), reason="the data are not here")
 ARTEFACT_LEVERAGE = 40.0
+EVENLY = (np.arange(1_000_000) + 0.5) / 1e6
 
 
 def hill(values: NDArray[np.float64], share: float) -> float:
@@ -40,7 +41,7 @@ def test_drawn_accounts_have_the_quantiles_and_the_tail_of_the_law() -> None:
 
 
 def test_the_law_rises_and_has_no_gap_where_its_tail_begins() -> None:
-    ratios = measured_ratios((np.arange(1_000_000) + 0.5) / 1e6)
+    ratios = measured_ratios(EVENLY)
     assert (np.diff(ratios) >= 0.0).all()
     assert ratios[950_000] / ratios[949_999] < 1.0001
     assert measured_ratios(np.array([0.5, 0.95])) == pytest.approx([1.0, 189.0], rel=1e-12)
@@ -49,17 +50,16 @@ def test_the_law_rises_and_has_no_gap_where_its_tail_begins() -> None:
 def test_the_same_money_in_unequal_accounts_leaves_less_to_liquidate() -> None:
     """The rich borrow less, and most of the money is theirs: what is liquidated is little, though all fall alike."""
     most = 300.0
-    mean = np.minimum(measured_ratios((np.arange(1_000_000) + 0.5) / 1e6), most).mean()
+    mean = np.minimum(measured_ratios(EVENLY), most).mean()
+    whole = "cohorts.retail.order_quote_max=1e9"  # nobody's position is cut to the size of an order
     unequal = twins.crash(
         "cohorts.retail.wealth_law=measured",
         "cohorts.retail.wealth_quote_median=500",
         f"cohorts.retail.wealth_ratio_max={most}",
-        "cohorts.retail.order_quote_max=1e9",
+        whole,
     )
     equal = twins.crash(
-        "cohorts.retail.wealth_law=equal",
-        f"cohorts.retail.wealth_quote_median={500 * mean:.0f}",
-        "cohorts.retail.order_quote_max=1e9",
+        "cohorts.retail.wealth_law=equal", f"cohorts.retail.wealth_quote_median={500 * mean:.0f}", whole
     )
     share = twins.change("forced_share", unequal, equal, seeds=12)
     assert share.high < -0.02
