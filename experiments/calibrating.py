@@ -24,7 +24,7 @@ from scipy.optimize import differential_evolution
 
 from delever.engine.rules.io import load_rules
 from delever.engine.rules.ruleset import RuleSet
-from delever.sim.scenario import RULES_PREFIX, Scenario, load_scenario, set_values, to_toml
+from delever.sim.scenario import RULES_PREFIX, Scenario, ScenarioError, load_scenario, set_values, to_toml
 
 from .choose import check_paths, mistakes_of_users
 from .errors import UserError, advised, at_least, whole_file, writable_folder
@@ -165,9 +165,7 @@ def calibrate_scenario(
     as_json: bool,
 ) -> None:
     """Do what `delever calibrate` says; see there. Raises UserError and Interrupted."""
-    parameters = [free_parameter(text) for text in free]
-    if not parameters:
-        raise UserError("name what may change, e.g. --free cohorts.maker.half_spread_ppm=10..200:log")
+    parameters = _parameters(free)
     at_least("--seeds", seeds, 1)
     at_least("--seed", first_seed, 0)
     at_least("--generations", generations, 0)
@@ -193,11 +191,16 @@ def calibrate_scenario(
             base, meant, parameters, moments, range(first_seed, first_seed + seeds), jobs, folder,
             lambda done: moved(done, runs),
         )  # fmt: skip
-        for ends in (0.0, 1.0):
-            trials.world(np.full(len(parameters), ends))  # a bound that a scenario refuses is told before any run
+        _check_bounds(trials)
         search(trials, here, generations, population)
     if trials.best is None:
         raise UserError(f"every trial failed; the first because: {trials.failure}")
+    if all(moment.of(trials.best[2]) is None for moment in moments):
+        told_by = ", ".join(str(row) for row in sorted({moment.fact.row for moment in moments}))
+        raise UserError(
+            f"no trial tells any of the rows {told_by}, so that none is nearer than another: make longer runs "
+            f"(--set duration_s=...) or choose other rows with --rows. {KEPT.format(folder)}"
+        )
     first = trials.table[0]["distance"]
     told = _told(scenario, trials, first, folder)
     with advised(KEPT.format(folder)):
@@ -209,6 +212,15 @@ def calibrate_scenario(
         print(json.dumps(told))
     else:
         _print(told, folder, Console())
+
+
+def _check_bounds(trials: Trials) -> None:
+    """Raise UserError if the scenario refuses a bound of a parameter, before any run."""
+    for share in (0.0, 1.0):
+        try:
+            trials.world(np.full(len(trials.free), share))
+        except ScenarioError as error:
+            raise UserError(str(error).replace("--set", "--free", 1)) from None
 
 
 def search(trials: Callable[[Floats], Floats], start: Floats, generations: int, population: int) -> None:
@@ -226,6 +238,18 @@ def search(trials: Callable[[Floats], Floats], start: Floats, generations: int, 
         trials, [(0.0, 1.0)] * parameters, init=first, maxiter=generations, tol=0.0, polish=False, rng=rng,
         vectorized=True, updating="deferred",
     )  # fmt: skip
+
+
+def _parameters(free: Sequence[str]) -> list[Free]:
+    """Return the parameters that are calibrated, one at least and none twice."""
+    parameters = [free_parameter(text) for text in free]
+    if not parameters:
+        raise UserError("name what may change, e.g. --free cohorts.maker.half_spread_ppm=10..200:log")
+    keys = [each.key for each in parameters]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise UserError(f"--free {key}: is named more than once; give each parameter one pair of bounds")
+    return parameters
 
 
 def _rows(text: str | None) -> list[int]:
@@ -278,7 +302,7 @@ def _told(scenario: str, trials: Trials, first: float, folder: Path) -> dict[str
     moments = [
         {
             "row": moment.fact.row, "moment": moment.name, "low": moment.low, "high": moment.high,
-            "value": moment.of(rows), "distance": moment.distance(moment.of(rows)),
+            "falls": moment.falls, "value": moment.of(rows), "distance": moment.distance(rows),
         }
         for moment in trials.moments
     ]  # fmt: skip
@@ -312,6 +336,8 @@ def _print(told: dict[str, Any], folder: Path, console: Console) -> None:
 
 def _wanted(moment: dict[str, Any]) -> str:
     low, high = moment["low"], moment["high"]
-    if low == high:
+    if low is not None and low == high:
         return three_figures(low)
+    if low is None and high is None:
+        return "less than before" if moment["falls"] else "any"
     return "to ".join("" if bound is None else f"{bound:g} " for bound in (low, high)).strip()

@@ -332,9 +332,7 @@ def study(
 ) -> None:
     """Answer a question by runs that differ in one thing, with the same luck.
 
-    two-funds: 12-13 March 2020 through two venues, one that lost 5 % of its fund and one that lost half.
-    disposal-speed: how fast a fund should sell what it took over. tfg: leverage and fat tails. zero-intelligence: what
-    of a book comes from chance. Writes a figure, runs.parquet (a row per run) and
+    Without a name it says which studies there are and what each asks. Writes a figure, runs.parquet (a row per run) and
     study.json (what --json prints: rows with median, 5th and 95th percentile and paired difference of every measure,
     and what was claimed). Each run is stored as soon as it is finished: the same command goes on where it stopped.
 

@@ -45,12 +45,11 @@ STUDIES: dict[str, Study] = {
 WIDTHS = (12, 24, 12, 24)
 
 
-def study_by_name(name: str | None) -> Study:
+def study_by_name(name: str) -> Study:
     """Return a study; raises UserError with the names there are."""
     if name not in STUDIES:
-        said = "give the name of a study" if name is None else f"unknown study {name!r}"
         known = "; ".join(f"{study.name}: {study.question}" for study in STUDIES.values())
-        raise UserError(f"{said}. There are: {known}")
+        raise UserError(f"unknown study {name!r}. There are: {known}")
     return STUDIES[name]
 
 
@@ -58,6 +57,10 @@ def run_study(
     name: str | None, *, sets: list[str], seeds: int | None, jobs: int, out: Path | None, as_json: bool
 ) -> None:
     """Do what `delever study` says; see there. Raises UserError and Interrupted."""
+    if name is None:
+        there = [{"study": study.name, "question": study.question} for study in STUDIES.values()]
+        print(json.dumps(there) if as_json else "\n".join(f"{each['study']}: {each['question']}" for each in there))
+        return
     chosen = study_by_name(name)
     count = at_least("--seeds", chosen.seeds if seeds is None else seeds, 1)
     jobs = min(at_least("--jobs", jobs, 1), os.cpu_count() or 1)
@@ -72,7 +75,7 @@ def run_study(
     with mistakes_of_users(), progress_bar("runs") as moved, told_when_compiling():
         if jobs > 1:
             compile_before_workers()
-        for number, (setting, tasks) in enumerate(planned, start=1):
+        for setting, tasks in planned:
             runs, lost = make_runs(chosen, arms, tasks, folder, jobs, moved)
             given = dict(each.split("=", 1) for each in setting)
             found = rows_of(runs, chosen.measures) if chosen.own is None else medians_of(runs, arms, chosen.measures)
@@ -83,12 +86,13 @@ def run_study(
             ]
             failed += [{**given, **each} for each in lost]
             frames.append(runs.assign(**given))
-            _draw(chosen, complete(runs), folder, "" if len(planned) == 1 else f"-{number}")
     told = {
         "study": chosen.name, "question": chosen.question, "seeds": count, "interval": METHOD, "rows": rows,
         "checks": checks, "failed": failed, "out": str(folder),
     }  # fmt: skip
     _store(folder, pd.concat(frames, ignore_index=True), told)
+    for number, runs in enumerate(frames, start=1):
+        _draw(chosen, complete(runs), folder, "" if len(frames) == 1 else f"-{number}")
     if as_json:
         print(json.dumps(told))
     else:

@@ -18,7 +18,7 @@ from .realism.files import read_market
 from .realism.pictures import draw_scorecard
 from .realism.portraits import draw_portraits
 from .realism.scorecard import FACTS, Scored, measured, score, scored
-from .realism.watching import watched
+from .realism.watching import check_minutes, watched
 from .runner import run_all, task
 from .single import progress_bar
 from .warmup import compile_before_workers, told_when_compiling
@@ -92,6 +92,8 @@ def _runs(
     check_paths(world, seeds[0])
     tasks = [task(world, meant, spec, seed, *MEASURING) for seed in seeds]
     jobs = min(at_least("--jobs", jobs, 1), os.cpu_count() or 1)
+    with mistakes_of_users():
+        check_minutes(world)
     with mistakes_of_users(), progress_bar("runs") as moved, told_when_compiling():
         if jobs > 1 and len(tasks) > 1:
             compile_before_workers()

@@ -56,9 +56,9 @@ def said_ticks(
         _check_sources(scenario, spec, rule, venue)
     faults = scenario.faults_of(venue)
     one_fails = any(isinstance(fault, OracleFault) and fault.source is not None for fault in faults)
+    _check_faults(faults, 0 if rule is None else len(rule.weights))
     if rule is None or not (one_fails or any(market.sources for market in markets)):
         return paths
-    _check_faults(faults, len(rule.weights))
     columns = []
     for market, spec in enumerate(markets):
         number = market_number(scenario, venue, market)
@@ -100,6 +100,11 @@ def _check_faults(faults: Sequence[Fault], sources: int) -> None:
     for number, fault in enumerate(faults):
         if not isinstance(fault, OracleFault):
             continue
+        if fault.source is not None and not sources:
+            raise ScenarioError(
+                f"faults.{number}.source: the rules make the index of one price, of which no source can fail: leave "
+                "source out, or give the rules mark.index, e.g. mark.index.weights = [1, 1, 1]"
+            )
         if fault.source is not None and fault.source >= sources:
             raise ScenarioError(
                 f"faults.{number}.source: mark.index of the rules weighs {sources} sources, numbered from 0 "

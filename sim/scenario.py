@@ -166,6 +166,7 @@ class Scenario(Part):
             if name not in cohorts:
                 raise ValueError(f"activity.steady: no cohort {name!r}; there are {', '.join(cohorts)}")
         self._check_faults()
+        self._check_supplies()
         for venue, blocks in [("", self.blocks), *((f"venues.{spec.name}.", spec.blocks) for spec in self.venues)]:
             if blocks is not None and blocks.block_ms * BLOCKS_PER_STEP_MAX < self.dt_s * 1_000:
                 raise ValueError(
@@ -187,6 +188,16 @@ class Scenario(Part):
             symbols = [market.symbol for market in self.markets_of(fault.venue)]
             if isinstance(fault, OracleFault) and fault.market not in (None, *symbols):
                 raise ValueError(f"faults.{number}.market: no market {fault.market!r}; there are {', '.join(symbols)}")
+
+    def _check_supplies(self) -> None:
+        """Refuse changes of a supply that come too late."""
+        for market in self.markets:
+            for number, each in enumerate(market.supply):
+                if each.at_s >= self.duration_s:
+                    raise ValueError(
+                        f"markets.{market.symbol}.supply.{number}: the change at {each.at_s:g} s comes after the end "
+                        f"at {self.duration_s} s"
+                    )
 
     def _check_venues(self) -> None:
         """Refuse names of venues and markets that nothing is called by."""

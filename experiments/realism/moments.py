@@ -21,6 +21,8 @@ class Moment(NamedTuple):
     """From here to here the distance is 0; equal where the target is a number; none where there is no bound."""
     scale: float
     """What counts as one away."""
+    falls: bool = False
+    """Whether it has to be below the number before it in its fact as well."""
 
     @property
     def name(self) -> str:
@@ -32,12 +34,14 @@ class Moment(NamedTuple):
         values = next(row.values for row in rows if row.fact.row == self.fact.row)
         return None if values is None else values[self.part]
 
-    def distance(self, value: float | None) -> float:
-        """Return how far a number is from where it should be, in multiples of the scale, from 0 to DISTANCE_MAX."""
+    def distance(self, rows: Sequence[Scored]) -> float:
+        """Return how far this number is from where it should be, in multiples of the scale, from 0 to DISTANCE_MAX."""
+        value = self.of(rows)
         if value is None:
             return DISTANCE_MAX
+        before = self._replace(part=self.part - 1).of(rows) if self.falls else None
         below = 0.0 if self.low is None else self.low - value
-        above = 0.0 if self.high is None else value - self.high
+        above = max((value - bound for bound in (self.high, before) if bound is not None), default=0.0)
         return min(max(below, above, 0.0) / self.scale, DISTANCE_MAX)
 
 
@@ -52,7 +56,7 @@ def moments_of(rows: Sequence[int], against: Sequence[Scored] | None) -> list[Mo
             continue
         if against is None:
             found += [
-                Moment(fact, part, fact.low[part], fact.high[part], _scale(fact, part))
+                Moment(fact, part, fact.low[part], fact.high[part], _scale(fact, part), fact.falling and part > 0)
                 for part in range(len(fact.parts))
             ]
             continue
@@ -63,7 +67,7 @@ def moments_of(rows: Sequence[int], against: Sequence[Scored] | None) -> list[Mo
 
 def distance(moments: Sequence[Moment], rows: Sequence[Scored]) -> float:
     """Return the mean of the squared distances of all moments: what a calibration makes small."""
-    return sum(moment.distance(moment.of(rows)) ** 2 for moment in moments) / len(moments)
+    return sum(moment.distance(rows) ** 2 for moment in moments) / len(moments)
 
 
 def _scale(fact: Fact, part: int) -> float:

@@ -63,8 +63,7 @@ def watch(scenario: Scenario, rules: RuleSet, seed: int) -> Observed:
 
     Raises ScenarioError if a minute is no whole number of steps.
     """
-    if MINUTE_S % scenario.dt_s:
-        raise ScenarioError(f"{scenario.name}: dt_s: a minute must be a whole number of steps (got {scenario.dt_s} s)")
+    check_minutes(scenario)
     model = MarketModel(scenario, rules=rules, seed=seed, collect=False)
     watcher = Watcher(model)
     model.listen(watcher.take)
@@ -75,6 +74,12 @@ def watch(scenario: Scenario, rules: RuleSet, seed: int) -> Observed:
         return watcher.observed()
     finally:
         model.close()
+
+
+def check_minutes(scenario: Scenario) -> None:
+    """Raise ScenarioError if a minute is no whole number of steps."""
+    if MINUTE_S % scenario.dt_s:
+        raise ScenarioError(f"{scenario.name}: dt_s: a minute must be a whole number of steps (got {scenario.dt_s} s)")
 
 
 class Watcher:
@@ -111,10 +116,9 @@ class Watcher:
         row = model.venue.tables.markets[MARKET]
         bid, ask = row.item(M_BEST_BID), row.item(M_BEST_ASK)
         has_both = bid > 0 and ask < row[M_PRICE_MAX_TICKS]
-        self._state.append(
-            (bid if has_both else 0, ask if has_both else 0, row.item(M_LAST_TICKS), row.item(M_LONG_LOTS),
-             row.item(M_MARK_TICKS))
-        )  # fmt: skip
+        mark = row.item(M_MARK_TICKS)
+        last = row.item(M_LAST_TICKS) or mark  # nobody has traded yet
+        self._state.append((bid if has_both else 0, ask if has_both else 0, last, row.item(M_LONG_LOTS), mark))
         if has_both and step % self._depth_every_steps == 0:
             self._look_at_depth(bid, ask)
         self._note_meta_orders()

@@ -32,7 +32,7 @@ from delever.experiments.metrics.plunge import fall_after, first_plunge, further
 from delever.experiments.runner import Kept
 from delever.sim.model import MarketModel
 from delever.sim.populations import MakerPopulation, ProgrammePopulation, ValuePopulation, traders_of
-from delever.sim.scenario import Scenario, load_scenario, set_values
+from delever.sim.scenario import Scenario, ScenarioError, load_scenario, set_values
 
 from .pictures import spread_panel
 from .study import Arm, Check, Measure, Own, Study, column, median_check, run_alone, sign_check
@@ -146,7 +146,16 @@ class Tape:
 
 
 def observe(scenario: Scenario, rules: RuleSet, seed: int) -> Kept:
-    """Make a run of the study; price, makers and volume are looked at in every step."""
+    """Make a run of the study; price, makers and volume are looked at in every step.
+
+    Raises ScenarioError if the run ends before there is anything to measure.
+    """
+    least_s = seller_of(scenario).start_s + 2 * WINDOW_S
+    if scenario.duration_s < least_s:
+        raise ScenarioError(
+            f"{scenario.name}: duration_s: the programme begins after {seller_of(scenario).start_s:g} s: at least "
+            f"{least_s:g} s are needed (got {scenario.duration_s} s)"
+        )
     model = MarketModel(scenario, rules=rules, seed=seed, collect=False)
     try:
         tables = model.venue.tables

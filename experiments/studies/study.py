@@ -150,7 +150,8 @@ def arms_of(study: Study, sets: Sequence[str]) -> tuple[list[Arm], list[str]]:
             )
     if not own:
         return study.arms(), rest
-    return [study.own.arm(dict(_pair(text) for text in chosen)) for chosen in settings(own)], rest
+    arms = [study.own.arm(dict(_pair(text) for text in chosen)) for chosen in settings(own)]
+    return list({arm.label: arm for arm in arms}.values()), rest  # a value that is given twice is one world
 
 
 def _pair(text: str) -> tuple[str, str]:

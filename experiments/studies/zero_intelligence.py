@@ -28,12 +28,12 @@ from delever.engine.rules.io import replace
 from delever.engine.rules.presets import TEXTBOOK
 from delever.engine.rules.ruleset import RuleSet
 from delever.engine.tables import A_ORDERS, M_BEST_ASK, M_BEST_BID, M_PRICE_MAX_TICKS
-from delever.experiments.drawing import BLUE, GREY, heading, logarithmic, sheet
+from delever.experiments.drawing import BLUE, GREY, heading, logarithmic, sentence_figure, sheet
 from delever.experiments.errors import UserError
 from delever.experiments.queue_model import Rates, chances_up, play
 from delever.experiments.runner import Kept
 from delever.sim.model import MarketModel
-from delever.sim.scenario import Scenario, from_toml
+from delever.sim.scenario import Scenario, ScenarioError, from_toml
 
 from .study import Arm, Check, Measure, Own, Study, run_alone
 
@@ -46,6 +46,9 @@ WARMUP_MEANS = 3
 LAGS = (50, 100, 200, 400)
 """Steps over which the variance of the mid is taken."""
 RACES, QUEUES_MAX = 75_000, 3
+COMPARED = ["spread_ticks", "spread_predicted", "diffusion", "diffusion_predicted"]
+WORLDS_MIN = 3
+"""A line through fewer worlds explains nothing."""
 
 WORLD = """
 name = "zero-intelligence"
@@ -94,7 +97,16 @@ def design() -> list[Arm]:
 
 
 def observe(scenario: Scenario, rules: RuleSet, seed: int) -> Kept:
-    """Make a run of the study: measure rates, spread and diffusion after the book has filled."""
+    """Make a run of the study: measure rates, spread and diffusion after the book has filled.
+
+    Raises ScenarioError if the run is too short for the longest lag.
+    """
+    if scenario.steps < 3 * LAGS[-1]:
+        least_s = 3 * LAGS[-1] * scenario.dt_s
+        raise ScenarioError(
+            f"{scenario.name}: duration_s: at least {least_s} s are needed, up to half of them to fill the book (got "
+            f"{scenario.duration_s} s)"
+        )
     model = MarketModel(scenario, rules=rules, seed=seed, collect=False)
     try:
         (cohort,) = model.cohorts
@@ -152,11 +164,18 @@ def queue_error() -> float:
     return float(np.abs(races.up / races.seen - chances_up(Rates())[:QUEUES_MAX, :QUEUES_MAX]).max())
 
 
+def told(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that have a logarithm: a short run may have no orders of a kind, or a mid that only came back."""
+    numbers = frame[COMPARED]
+    return frame[(numbers.gt(0.0) & numbers.lt(np.inf)).all(axis=1)]
+
+
 def fits(runs: pd.DataFrame) -> dict[str, tuple[float, float]]:
-    """Return R squared and slope of the regressions of logarithms over worlds, medians over seeds of each."""
-    middle = runs.groupby("arm", sort=False)[
-        ["spread_ticks", "spread_predicted", "diffusion", "diffusion_predicted"]
-    ].median()
+    """Return R squared and slope of the regressions of logarithms over worlds, medians over seeds of each; NaN if fewer
+    than three worlds have all numbers."""
+    middle = told(runs.groupby("arm", sort=False)[COMPARED].median())
+    if len(middle) < WORLDS_MIN:
+        return {"spread": (np.nan, np.nan), "diffusion": (np.nan, np.nan)}
     found = {}
     for name in ("spread", "diffusion"):
         seen = np.log(middle["spread_ticks" if name == "spread" else name])
@@ -169,7 +188,7 @@ def claims(runs: pd.DataFrame) -> list[Check]:
     """Return how much of spread and diffusion is explained, and how far the race of queues is from its chance."""
     seeds = runs["seed"].nunique()
     found = [Check("queues: largest error of the chance that asks are empty first", queue_error(), 0.0, 0.01, seeds)]
-    if runs["arm"].nunique() > 2:
+    if runs["arm"].nunique() >= WORLDS_MIN:
         fitted = fits(runs)
         for name, least in (("spread", 0.9), ("diffusion", 0.7)):
             explained, slope = fitted[name]
@@ -180,6 +199,9 @@ def claims(runs: pd.DataFrame) -> list[Check]:
 def figure(runs: pd.DataFrame) -> Figure:
     """Spread and diffusion against what is predicted, a dot a run."""
     title = "Zero intelligence: measured against predicted from rates of orders"
+    runs = told(runs)
+    if runs.empty:
+        return sentence_figure(title, "No run is long enough to tell.")
     picture, axes = sheet(1, 2, title, height=5.5, join_x=False)
     spread, diffusion = axes.flat
     ends = [runs["spread_predicted"].min(), runs["spread_predicted"].max()]

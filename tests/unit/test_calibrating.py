@@ -49,11 +49,18 @@ def test_bad_parameters_are_refused(text: str, says: str) -> None:
 
 def test_distances_are_halves_of_the_range_of_real_markets() -> None:
     (tail,) = moments_of([1], None)
-    assert tail.distance(3.0) == 0.0, "anywhere in what passes"
     half = (4.07 - 2.58) / 2
-    assert tail.distance(4.5 + half) == pytest.approx(1.0)
-    assert tail.distance(2.3 - 2 * half) == pytest.approx(2.0)
-    assert tail.distance(1e9) == tail.distance(None) == DISTANCE_MAX
+    far = {3.0: 0.0, 4.5 + half: 1.0, 2.3 - 2 * half: 2.0, 1e9: DISTANCE_MAX}
+    for value, away in far.items():
+        assert tail.distance(scored([NOTHING | {"1": [value]}])) == pytest.approx(away)
+    assert tail.distance(scored([NOTHING])) == DISTANCE_MAX, "what is not told"
+
+
+def test_kurtosis_that_does_not_fall_with_the_horizon_is_away_from_what_passes() -> None:
+    minute, five, hour = moments_of([3], None)
+    falling, rising = (scored([NOTHING | {"3": values}]) for values in ([9.0, 6.0, 5.0], [9.0, 9.0 + 371, 5.0]))
+    assert [each.distance(falling) for each in (minute, five, hour)] == [0.0, 0.0, 0.0]
+    assert [each.distance(rising) for each in (minute, five, hour)] == [0.0, 1.0, 0.0], "half of 5 to 747 is one away"
 
 
 def test_a_market_to_come_near_has_moments_of_what_it_tells() -> None:
@@ -125,6 +132,8 @@ def test_a_calibration_writes_a_scenario_and_goes_on_where_it_stopped(
         (["--free", "cohorts.maker.levels=1..8", "--rows", "21"], "from 1 to 20"),
         (["--free", "cohorts.maker.levels=1..8", "--population", "3"], "--population must be 5 or more"),
         (["--free", "cohorts.maker.levels=1..8", "--against", "nothing.csv"], "nothing.csv"),
+        (["--free", "cohorts.maker.levels=1..8", "--free", "cohorts.maker.levels=9..12"], "is named more than once"),
+        (["--free", "cohorts.maker.levels=1..2000"], "--free"),
     ],
 )
 def test_mistakes_are_answered(
@@ -132,6 +141,21 @@ def test_mistakes_are_answered(
 ) -> None:
     assert main(["calibrate", "calm", *arguments, "--out", str(tmp_path / "out")]) == 2
     assert says in capsys.readouterr().err
+
+
+def test_a_calibration_to_what_passes_prints_every_kind_of_target(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    small = ["--set", "duration_s=600", "--set", "traders=50", "--seeds", "1", "--population", "5"]
+    command = ["calibrate", "calm", *small, "--free", "cohorts.maker.levels=4..8", "--generations", "0"]
+    assert main([*command, "--out", str(tmp_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    (five,) = [line for line in lines if "5 min" in line and "kurtosis" in line]
+    assert "less than before" in five
+    assert any("1 to 3" in line for line in lines) and (tmp_path / "calibrated.toml").exists()
+    assert main([*command, "--rows", "1", "--out", str(tmp_path)]) == 2
+    assert "no trial tells any of the rows 1" in capsys.readouterr().err
 
 
 def test_a_world_that_cannot_be_run_is_as_far_as_can_be(tmp_path: Path) -> None:

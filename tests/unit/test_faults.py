@@ -336,7 +336,8 @@ def test_the_report_says_what_failed_and_when(tmp_path: Path) -> None:
         {"kind": "outage", "at_s": 710, "length_s": 5, "commands": "lost"},
         {"kind": "data_delay", "at_s": 720, "length_s": 5, "delay_s": 90},
     ]
-    simulate(crash(NO_TOP_UPS, "warmup_s=60", "record_every_s=10", faults=faults), "textbook", 1, out=tmp_path)
+    rules = load_rules("textbook,mark.index.weights=[1,1,1]")
+    simulate(crash(NO_TOP_UPS, "warmup_s=60", "record_every_s=10", faults=faults), rules, 1, out=tmp_path)
     chapter = tell(RunFolder(tmp_path))[0]
     assert chapter.heading == "What failed"
     stopped, slowed, capped, wrong, stale, outage, late = chapter.paragraphs
@@ -385,3 +386,5 @@ def test_a_source_that_the_rules_do_not_weigh_is_refused() -> None:
     rules = load_rules("textbook,mark.index.weights=[1,1,1]")
     with pytest.raises(ScenarioError, match=r"source: mark\.index of the rules weighs 3 sources"):
         MarketModel(crash(faults=[wrong]), rules=rules)
+    with pytest.raises(ScenarioError, match=r"source: the rules make the index of one price"):
+        MarketModel(crash(faults=[wrong]), rules="textbook")

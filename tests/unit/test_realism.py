@@ -152,6 +152,23 @@ def test_published_numbers_of_a_month_come_out(coin: str, month: str) -> None:
 
 
 @real_data
+def test_ranges_of_real_markets_are_those_of_58_months() -> None:
+    """5 % to 95 %, rounded as they stand in the scorecard."""
+    table = pd.read_csv(KLINES / "stylised_facts_58_coin_months.csv")
+    names = {
+        1: ["hill1"], 2: ["hill_neg", "hill_pos"], 3: ["kurt1m", "kurt5m", "kurt60m"], 4: ["acf1", "acf2", "acf10"],
+        5: ["skew"], 6: ["aacf1", "aacf10", "aacf100", "aacf500"], 7: ["beta"], 8: ["corr_absr_vol"], 9: ["lev"],
+    }  # fmt: skip
+    assert len(table) == 58
+    for fact in FACTS[:9]:
+        for name, written in zip(names[fact.row], fact.real, strict=True):
+            found = table[name].quantile([0.05, 0.95])
+            decimals = [len(str(bound).partition(".")[2]) for bound in written]
+            rounded = [round(value, places) for value, places in zip(found, decimals, strict=True)]
+            assert rounded == pytest.approx(list(written)), f"row {fact.row}, {name}"
+
+
+@real_data
 def test_published_numbers_of_bitcoin_come_out() -> None:
     """science.md 4: January 2022 by the minute, 2018 to 2022 by the hour."""
     minutes = measured(read_market(SHARED / "btc" / "btcperp_1m_2022-01.csv.gz"))
@@ -254,6 +271,13 @@ def test_bad_quotes_are_refused(quotes: str, says: str, tmp_path: Path) -> None:
     (tmp_path / "top_of_book.csv").write_text("time,bid,ask\n" + quotes)
     with pytest.raises(UserError, match=says):
         read_market(tmp_path)
+
+
+def test_before_the_first_trade_the_price_of_a_minute_is_the_mark() -> None:
+    alone = set_values(load_scenario("calm"), ["traders=1", "warmup_s=0", "duration_s=300", "dt_s=1"])
+    seen = watch(alone.replaced({"cohorts": [{"kind": "depositor", "share": 1.0}]}), PRESETS["textbook"], 1)
+    assert seen.orders is not None and not len(seen.orders)
+    assert len(seen.minutes.close) == 5 and seen.minutes.close.min() > 0
 
 
 def test_steps_that_do_not_fill_a_minute_are_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

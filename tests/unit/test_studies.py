@@ -13,10 +13,10 @@ from delever.engine.rules.io import diff
 from delever.experiments.errors import UserError
 from delever.experiments.metrics.closing import lowest_price, open_loss_atoms, premium, refill_s
 from delever.experiments.runner import PARTS
-from delever.experiments.studies import disposal_speed, two_funds
+from delever.experiments.studies import disposal_speed, two_funds, zero_intelligence
 from delever.experiments.studies.large_holder import HOLDER, SELLER
-from delever.experiments.studies.study import Measure, median_check, rows_of, settings, sign_check, tasks_of
-from delever.experiments.studying import run_study
+from delever.experiments.studies.study import Measure, arms_of, median_check, rows_of, settings, sign_check, tasks_of
+from delever.experiments.studying import STUDIES, run_study
 from delever.sim.model import MarketModel
 from delever.sim.run import simulate
 from delever.sim.scenario import ScenarioError
@@ -156,11 +156,36 @@ def test_two_funds_in_an_hour_of_few_traders(tmp_path: Path, capsys: pytest.Capt
     assert (tmp_path / "two-funds.png").exists()
 
 
+def test_without_a_name_every_study_says_what_it_asks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run_study(None, sets=[], seeds=None, jobs=1, out=tmp_path, as_json=False)
+    assert capsys.readouterr().out.count("?\n") == len(STUDIES)
+    run_study(None, sets=[], seeds=None, jobs=1, out=tmp_path, as_json=True)
+    assert [each["study"] for each in json.loads(capsys.readouterr().out)] == list(STUDIES)
+
+
+def test_a_value_that_is_given_twice_is_one_world() -> None:
+    arms, _ = arms_of(STUDIES["tfg"], ["max_leverage=5,5,5.0"])
+    assert [arm.given["max_leverage"] for arm in arms] == [5.0]
+
+
+def test_runs_that_are_too_short_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"duration_s: at least 1200 s are needed"):
+        run_study("zero-intelligence", sets=["duration_s=200"], seeds=1, jobs=1, out=tmp_path, as_json=True)
+    short = ["contracts=0", "duration_s=300", "traders=300"]
+    with pytest.raises(UserError, match=r"duration_s: the programme begins after 900 s: at least 1020 s are needed"):
+        run_study("six-may", sets=short, seeds=1, jobs=1, out=tmp_path, as_json=False)
+
+
+def test_worlds_without_trades_are_no_points_of_a_line_and_the_figure_says_so() -> None:
+    nothing = dict.fromkeys(zero_intelligence.COMPARED, 0.0)
+    runs = pd.DataFrame([{"arm": name, "seed": 0, **nothing} for name in "abc"])
+    assert all(np.isnan(value) for fit in zero_intelligence.fits(runs).values() for value in fit)
+    assert "No run is long enough to tell." in [text.get_text() for text in zero_intelligence.figure(runs).texts]
+
+
 def test_mistakes_are_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="unknown study 'x'"):
         run_study("x", sets=[], seeds=None, jobs=1, out=tmp_path, as_json=False)
-    with pytest.raises(UserError, match="two-funds"):
-        run_study(None, sets=[], seeds=None, jobs=1, out=tmp_path, as_json=False)
     with pytest.raises(UserError, match="tradres"):
         run_study("two-funds", sets=["tradres=1,2"], seeds=1, jobs=1, out=tmp_path, as_json=False)
     with pytest.raises(ScenarioError):

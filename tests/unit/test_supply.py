@@ -130,6 +130,10 @@ def test_of_a_small_float_nobody_can_build_a_large_position() -> None:
         ([{"at_s": 0, "size": 1}, {"at_s": 9, "size": 1}, {"at_s": 9, "size": 2}], "rise"),
         ([{"at_s": 0, "size": 1e17}], "at most 1e\\+15 lots can be counted"),
         ([{"at_s": 0, "size": 0}], "size"),
+        (
+            [{"at_s": 0, "size": 2}, {"at_s": 120, "size": 1}],
+            r"supply\.1: the change at 120 s comes after the end at 120",
+        ),
     ],
 )
 def test_supplies_that_cannot_be_are_refused(supply: list[dict[str, float]], message: str) -> None:
@@ -142,4 +146,4 @@ def test_a_limit_by_supply_needs_a_supply_and_linear_contracts() -> None:
     with pytest.raises(ScenarioError, match="rules 'textbook' is a share of the circulating supply of X: state it in"):
         world([], rules=rules)
     with pytest.raises(ScenarioError, match="needs contracts whose lots are units of the underlying"):
-        MarketModel(crash(markets=[{**MARKET, "supply": HALVED}], rules=rules, duration_s=60), rules="binance-coinm")
+        MarketModel(crash(markets=[{**MARKET, "supply": HALVED}], rules=rules, duration_s=120), rules="binance-coinm")
