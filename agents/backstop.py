@@ -1,6 +1,9 @@
 """Backstop providers: deep pockets that take over what liquidation leaves, and sell it again without haste.
 
-The venue hands them positions of bankrupt accounts (R-W5); they never open one themselves.
+The venue hands them positions of bankrupt accounts (R-W5); they never open one themselves. After Hyperliquid's
+liquidator vault, which takes over what is below two thirds of maintenance margin and trades out of it (its
+documentation, "Liquidations"); that they sell a share at each waking, and no further from the mark than a range, is
+our choice.
 """
 
 from __future__ import annotations

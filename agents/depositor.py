@@ -1,6 +1,7 @@
 """Depositors: who holds money at the venue and does not trade, and takes it away when trust is gone.
 
-What they do is in their wallets (wallet.py); this cohort is wallets alone.
+What they do is in their wallets (wallet.py): money that comes and goes, and a run by the thresholds of Granovetter,
+"Threshold models of collective behavior", American Journal of Sociology 83 (1978). This cohort is wallets alone.
 """
 
 from __future__ import annotations

@@ -1,4 +1,10 @@
-"""Zero intelligence: orders of random side, size and place, and cancellations."""
+"""Noise traders: orders of random side, size and place, near the price or patiently far from it, and cancellations.
+
+Zero intelligence in the manner of Daniels, Farmer, Gillemot, Iori and Smith, "Quantitative model of price diffusion and
+market friction based on trading as a mechanistic random process", Physical Review Letters 90 (2003), with accounts:
+sizes follow equity, and who holds much is likelier to trade back. How far from the best price orders are put is that of
+Zovko and Farmer, "The power of patience", Quantitative Finance 2 (2002).
+"""
 
 from __future__ import annotations
 

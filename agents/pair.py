@@ -81,14 +81,12 @@ class Quotes(NamedTuple):
 
     bid_atoms: int
     ask_atoms: int
-    tick_atoms: int
-    """Value of a lot for each tick of its price."""
 
 
 def quotes(view: View, market: int) -> Quotes:
     """Return the best prices of a market as values of a lot: comparable between venues whose lots are equal."""
     tick = int(view.multiplier_atoms[market])
-    return Quotes(int(view.bid_ticks[market]) * tick, int(view.ask_ticks[market]) * tick, tick)
+    return Quotes(int(view.bid_ticks[market]) * tick, int(view.ask_ticks[market]) * tick)
 
 
 def depth_to(view: View, market: int, side: int, value_atoms: float) -> tuple[int, int]:

@@ -252,10 +252,6 @@ class View:
         low, high = (max(best - ticks, 0), best) if side > 0 else (best, best + ticks)
         return int(self.tables.levels[market, low : high + 1, L_LOTS].sum())
 
-    def inside_collar(self, market: IntegerOrColumn, price_ticks: Ints) -> Bools:
-        """Say which prices the venue's collar admits at the mark (R-O8)."""
-        return (price_ticks >= self.collar_low[market]) & (price_ticks <= self.collar_high[market])
-
     def standing(self, accounts: Ints, market: Ints) -> Standing:
         """Return what an order is sized by, in one reading; `market` is an array here."""
         position = self._positions(accounts, market)

@@ -15,7 +15,7 @@ from delever.experiments.paired import paired_difference
 from delever.sim.model import MarketModel
 from delever.sim.run import simulate
 from delever.sim.scenario import from_toml
-from tests.twins import crash
+from tests.twins import change, crash
 from tests.unit.board import LOT, MARK, QUOTE, Board, everybody, make, of_kind
 
 MONEY = 1_000_000
@@ -118,6 +118,18 @@ def test_keepers_who_stand_by_leave_nobody_under_water() -> None:
     seeds = range(1, 5)
     near, far = (np.array([deficit_quote(seed, **gas) for seed in seeds]) for gas in ({}, {"gas_quote": 1e6}))
     assert paired_difference(near, 0.1 * far).high < 0.0, "less than a tenth"
+
+
+def test_a_backstop_spares_winners_their_deleveraging() -> None:
+    """Paired twin: nobody takes over what the book did not, in a fall by 30 % within 10 s and a thin book."""
+    fast = ("markets.X.path.shocks.0.size=-0.3", "markets.X.path.shocks.0.length_s=10")
+    thin = ("cohorts.maker.count=2", "cohorts.maker.wealth_quote_median=300000", "cohorts.retail.top_up_share=0")
+    bare = crash(*fast, *thin)
+    plain = bare.model_dump(mode="json", exclude_unset=True)["cohorts"]
+    backed = bare.replaced({"cohorts": [*plain, {"kind": "backstop", "count": 2}]})
+    taking = "textbook,liquidation.stage=takeover_only,liquidation.leftover=backstop"
+    assert change("adl_notional", backed, bare, 4, taking).high < 0.0
+    assert change("waterfall.backstop", backed, bare, 4, taking).low > 0.0, "and it loses on it"
 
 
 TWO_SHOCKS = """
