@@ -109,6 +109,8 @@ class Trials:
         self.best: tuple[float, Scenario, list[Scored]] | None = None
         self.failure = ""
         """Why the first run that failed did."""
+        self.tells = False
+        """Whether any trial has told any moment."""
 
     def __call__(self, shares: Floats) -> Floats:
         """Return the distance of each trial, (trials,); a column of `shares` (parameters, trials) is one."""
@@ -119,6 +121,7 @@ class Trials:
             # A market that most seeds cannot even finish is as far away as can be.
             rows = scored(kept[number]) if 2 * len(kept[number]) > len(self.seeds) else None
             found[number] = DISTANCE_MAX**2 if rows is None else distance(self.moments, rows)
+            self.tells |= rows is not None and any(moment.of(rows) is not None for moment in self.moments)
             values = {each.key: each.value(share) for each, share in zip(self.free, shares[:, number], strict=True)}
             self.table.append({**values, "distance": float(found[number])})
             if rows is not None and (self.best is None or found[number] < self.best[0]):
@@ -195,7 +198,7 @@ def calibrate_scenario(
         search(trials, here, generations, population)
     if trials.best is None:
         raise UserError(f"every trial failed; the first because: {trials.failure}")
-    if all(moment.of(trials.best[2]) is None for moment in moments):
+    if not trials.tells:
         told_by = ", ".join(str(row) for row in sorted({moment.fact.row for moment in moments}))
         raise UserError(
             f"no trial tells any of the rows {told_by}, so that none is nearer than another: make longer runs "

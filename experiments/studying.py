@@ -71,11 +71,15 @@ def run_study(
     rows: list[dict[str, Any]] = []
     checks: list[dict[str, Any]] = []
     failed: list[dict[str, Any]] = []
+    told = {
+        "study": chosen.name, "question": chosen.question, "seeds": count, "interval": METHOD, "rows": rows,
+        "checks": checks, "failed": failed, "out": str(folder),
+    }  # fmt: skip
     frames = []
     with mistakes_of_users(), progress_bar("runs") as moved, told_when_compiling():
         if jobs > 1:
             compile_before_workers()
-        for setting, tasks in planned:
+        for number, (setting, tasks) in enumerate(planned, start=1):
             runs, lost = make_runs(chosen, arms, tasks, folder, jobs, moved)
             given = dict(each.split("=", 1) for each in setting)
             found = rows_of(runs, chosen.measures) if chosen.own is None else medians_of(runs, arms, chosen.measures)
@@ -86,13 +90,8 @@ def run_study(
             ]
             failed += [{**given, **each} for each in lost]
             frames.append(runs.assign(**given))
-    told = {
-        "study": chosen.name, "question": chosen.question, "seeds": count, "interval": METHOD, "rows": rows,
-        "checks": checks, "failed": failed, "out": str(folder),
-    }  # fmt: skip
-    _store(folder, pd.concat(frames, ignore_index=True), told)
-    for number, runs in enumerate(frames, start=1):
-        _draw(chosen, complete(runs), folder, "" if len(frames) == 1 else f"-{number}")
+            _store(folder, pd.concat(frames, ignore_index=True), told)
+            _draw(chosen, complete(runs), folder, "" if len(planned) == 1 else f"-{number}")
     if as_json:
         print(json.dumps(told))
     else:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
 from delever.agents.parameters import MAIN
 from delever.engine.rules.index import Index
 
-from .faults import Fault, OracleFault
+from .faults import OracleFault
 from .paths import IndexPath
 from .places import AnyMarket
 from .price_files import PriceFileError
@@ -56,7 +54,7 @@ def said_ticks(
         _check_sources(scenario, spec, rule, venue)
     faults = scenario.faults_of(venue)
     one_fails = any(isinstance(fault, OracleFault) and fault.source is not None for fault in faults)
-    _check_faults(faults, 0 if rule is None else len(rule.weights))
+    _check_faults(scenario, venue, 0 if rule is None else len(rule.weights))
     if rule is None or not (one_fails or any(market.sources for market in markets)):
         return paths
     columns = []
@@ -95,17 +93,17 @@ def _check_sources(scenario: Scenario, spec: AnyMarket, rule: Index | None, venu
         )
 
 
-def _check_faults(faults: Sequence[Fault], sources: int) -> None:
-    """Refuse faults of sources that the rules do not weigh."""
-    for number, fault in enumerate(faults):
-        if not isinstance(fault, OracleFault):
+def _check_faults(scenario: Scenario, venue: str, sources: int) -> None:
+    """Refuse faults of sources that the rules of a venue do not weigh."""
+    for number, fault in enumerate(scenario.faults):
+        if fault.venue != venue or not isinstance(fault, OracleFault) or fault.source is None:
             continue
-        if fault.source is not None and not sources:
+        if not sources:
             raise ScenarioError(
                 f"faults.{number}.source: the rules make the index of one price, of which no source can fail: leave "
                 "source out, or give the rules mark.index, e.g. mark.index.weights = [1, 1, 1]"
             )
-        if fault.source is not None and fault.source >= sources:
+        if fault.source >= sources:
             raise ScenarioError(
                 f"faults.{number}.source: mark.index of the rules weighs {sources} sources, numbered from 0 "
                 f"(got {fault.source})"

@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from importlib import resources
+from math import ceil
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -193,7 +194,7 @@ class Scenario(Part):
         """Refuse changes of a supply that come too late."""
         for market in self.markets:
             for number, each in enumerate(market.supply):
-                if each.at_s >= self.duration_s:
+                if ceil(each.at_s / self.dt_s) * self.dt_s >= self.duration_s:
                     raise ValueError(
                         f"markets.{market.symbol}.supply.{number}: the change at {each.at_s:g} s comes after the end "
                         f"at {self.duration_s} s"

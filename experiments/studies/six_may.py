@@ -150,11 +150,12 @@ def observe(scenario: Scenario, rules: RuleSet, seed: int) -> Kept:
 
     Raises ScenarioError if the run ends before there is anything to measure.
     """
-    least_s = seller_of(scenario).start_s + 2 * WINDOW_S
+    start_s = seller_of(scenario).start_s
+    least_s = start_s + 2 * WINDOW_S - scenario.warmup_s
     if scenario.duration_s < least_s:
         raise ScenarioError(
-            f"{scenario.name}: duration_s: the programme begins after {seller_of(scenario).start_s:g} s: at least "
-            f"{least_s:g} s are needed (got {scenario.duration_s} s)"
+            f"{scenario.name}: duration_s: the programme begins after {start_s:g} s, warm-up included: at least "
+            f"{least_s:g} s after it are needed (got {scenario.duration_s} s)"
         )
     model = MarketModel(scenario, rules=rules, seed=seed, collect=False)
     try:

@@ -111,11 +111,14 @@ def seen(
 
 
 def settings(sets: Sequence[str]) -> list[list[str]]:
-    """Return every combination of `key=v1,v2,...`, each as a list of `key=value`; one empty list without any."""
+    """Return every combination of `key=v1,v2,...`, each as a list of `key=value`; one empty list without any.
+
+    A value that is given twice counts once.
+    """
     parts = []
     for text in sets:
         key, _, values = text.partition("=")
-        parts.append([f"{key}={value}" for value in _split(values)] if values else [text])
+        parts.append(list(dict.fromkeys(f"{key}={value}" for value in _split(values))) if values else [text])
     return [list(chosen) for chosen in product(*parts)]
 
 
@@ -151,7 +154,10 @@ def arms_of(study: Study, sets: Sequence[str]) -> tuple[list[Arm], list[str]]:
     if not own:
         return study.arms(), rest
     arms = [study.own.arm(dict(_pair(text) for text in chosen)) for chosen in settings(own)]
-    return list({arm.label: arm for arm in arms}.values()), rest  # a value that is given twice is one world
+    worlds = {tuple(arm.given.items()): arm for arm in arms}  # 5 and 5.0 are one world
+    if len({arm.label for arm in worlds.values()}) < len(worlds):
+        raise UserError(f"--set {', '.join(own)}: give values that differ in their first six figures")
+    return list(worlds.values()), rest
 
 
 def _pair(text: str) -> tuple[str, str]:

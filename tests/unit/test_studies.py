@@ -172,7 +172,7 @@ def test_runs_that_are_too_short_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"duration_s: at least 1200 s are needed"):
         run_study("zero-intelligence", sets=["duration_s=200"], seeds=1, jobs=1, out=tmp_path, as_json=True)
     short = ["contracts=0", "duration_s=300", "traders=300"]
-    with pytest.raises(UserError, match=r"duration_s: the programme begins after 900 s: at least 1020 s are needed"):
+    with pytest.raises(UserError, match=r"duration_s: the programme begins after 900 s, .* at least 720 s"):
         run_study("six-may", sets=short, seeds=1, jobs=1, out=tmp_path, as_json=False)
 
 
