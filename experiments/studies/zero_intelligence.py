@@ -136,7 +136,8 @@ def measured(
     """Return rates, and spread and diffusion as measured and as predicted.
 
     best: bid and ask of each step, 0 where there is none; counts: orders and cancellations by kind; resting: the sum of
-    orders over steps. A number that needs orders of which there were none is NaN.
+    orders over steps. A number that needs orders of which there were none, or a
+    book of two sides for longer, is NaN.
     """
     seconds = len(best) * dt_s
     whole = (best > 0).all(axis=1)
@@ -145,12 +146,15 @@ def measured(
     market = float(counts[Kind.MARKET]) * lots / 2 / seconds
     cancel = float(counts[Kind.CANCEL_ALL]) / max(resting * dt_s, 1)
     known = limit > 0.0 and market > 0.0
-    slope = float(np.polyfit(LAGS, [np.var(mid[lag:] - mid[:-lag]) for lag in LAGS], 1)[0]) / dt_s
+    slope = spread = np.nan
+    if len(mid) > LAGS[-1]:
+        slope = float(np.polyfit(LAGS, [np.var(mid[lag:] - mid[:-lag]) for lag in LAGS], 1)[0]) / dt_s
+        spread = float((best[whole, 1] - best[whole, 0]).mean())
     return {
         "limit_rate": limit,
         "market_rate": market,
         "cancel_rate": cancel,
-        "spread_ticks": float((best[whole, 1] - best[whole, 0]).mean()),
+        "spread_ticks": spread,
         "spread_predicted": market / limit * (0.28 + 1.86 * (cancel * lots / market) ** 0.75) if known else np.nan,
         "diffusion": slope,
         "diffusion_predicted": market**2.5 * cancel**0.5 * lots**-0.5 * limit**-2.0 if known else np.nan,
