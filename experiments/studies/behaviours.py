@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from delever.engine.rules.presets import TEXTBOOK
 from delever.engine.rules.ruleset import RuleSet
-from delever.experiments.drawing import BLUE, GREY, sheet
+from delever.experiments.drawing import GREY, ORANGE, sheet
 from delever.experiments.paired import paired_difference
 from delever.experiments.realism.scorecard import FACTS, measured
 from delever.experiments.realism.watching import watch
@@ -27,6 +27,10 @@ QUESTION = "Which facts does each behaviour of the everyday market bring about?"
 WORLD, GROUP, WHOLE = "perp-market", "perp-market", "all on"
 DURATION_S = 86_400
 """One of the scenario's five days: differences are paired, which takes fewer minutes than the score."""
+
+
+WHITE_ABOVE = 2.5
+"""Standard deviations from which a cell is so dark that its number is white."""
 
 
 class Expected(NamedTuple):
@@ -141,18 +145,18 @@ def drawn(shift: np.ndarray, names: list[str], seeds: int) -> Figure:
     """Draw shifts (numbers, behaviours) as coloured cells; those that were expected have a frame."""
     labels = [f"{fact.row}. {fact.name} {part}".rstrip() for fact in FACTS for part in fact.parts]
     places = [(fact.row, part) for fact in FACTS for part in range(len(fact.parts))]
-    title = (
-        f"What changes without a behaviour\\nMean difference over {seeds} seeds, in standard deviations between seeds"
-    )
+    title = f"What changes without a behaviour\nMean difference over {seeds} seeds, in standard deviations"
     picture, axes = sheet(1, 1, title, height=13.0)
     axis = axes[0, 0]
     image = axis.imshow(np.clip(shift, -4, 4), cmap="RdBu", vmin=-4, vmax=4, aspect="auto")
     for j, name in enumerate(names):
         for row, part, _, _ in OFF[name].expected:
-            axis.plot(j, places.index((row, part)), "s", ms=24, mfc="none", mec=BLUE, mew=2)
+            axis.plot(j, places.index((row, part)), "s", ms=24, mfc="none", mec=ORANGE, mew=3)
     for i, j in np.argwhere(~np.isnan(shift)):
-        axis.text(j, i, f"{shift[i, j]:+.1f}", ha="center", va="center", fontsize=9.5)
-    axis.set_xticks(range(len(names)), [name.replace(" ", "\\n", 1) for name in names], fontsize=11)
+        dark = abs(shift[i, j]) > WHITE_ABOVE
+        words = f"{shift[i, j]:+.1f}" if abs(shift[i, j]) < 100 else f"{shift[i, j]:+.0f}"
+        axis.text(j, i, words, ha="center", va="center", fontsize=9.5, color="white" if dark else "black")
+    axis.set_xticks(range(len(names)), [name.replace(" ", "\n").replace("-", "-\n") for name in names], fontsize=10)
     axis.set_yticks(range(len(labels)), labels, fontsize=10)
     axis.grid(visible=False)
     axis.set_xlabel("frame: what the literature says should change; empty: not told", color=GREY)
