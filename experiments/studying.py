@@ -48,9 +48,13 @@ WIDTHS = (12, 24, 12, 24)
 def study_by_name(name: str) -> Study:
     """Return a study; raises UserError with the names there are."""
     if name not in STUDIES:
-        known = "; ".join(f"{study.name}: {study.question}" for study in STUDIES.values())
-        raise UserError(f"unknown study {name!r}. There are: {known}")
+        raise UserError(f"unknown study {name!r}. There are: {'; '.join(asked())}")
     return STUDIES[name]
+
+
+def asked() -> list[str]:
+    """Return the name of each study with what it asks."""
+    return [f"{study.name}: {study.question}" for study in STUDIES.values()]
 
 
 def run_study(
@@ -59,7 +63,7 @@ def run_study(
     """Do what `delever study` says; see there. Raises UserError and Interrupted."""
     if name is None:
         there = [{"study": study.name, "question": study.question} for study in STUDIES.values()]
-        print(json.dumps(there) if as_json else "\n".join(f"{each['study']}: {each['question']}" for each in there))
+        print(json.dumps(there) if as_json else "\n".join(asked()))
         return
     chosen = study_by_name(name)
     count = at_least("--seeds", chosen.seeds if seeds is None else seeds, 1)

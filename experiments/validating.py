@@ -92,9 +92,8 @@ def _runs(
     check_paths(world, seeds[0])
     tasks = [task(world, meant, spec, seed, *MEASURING) for seed in seeds]
     jobs = min(at_least("--jobs", jobs, 1), os.cpu_count() or 1)
-    with mistakes_of_users():
-        check_minutes(world)
     with mistakes_of_users(), progress_bar("runs") as moved, told_when_compiling():
+        check_minutes(world)
         if jobs > 1 and len(tasks) > 1:
             compile_before_workers()
         finished = run_all(tasks, folder, jobs, watched, moved)

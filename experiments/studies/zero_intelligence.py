@@ -136,8 +136,7 @@ def measured(
     """Return rates, and spread and diffusion as measured and as predicted.
 
     best: bid and ask of each step, 0 where there is none; counts: orders and cancellations by kind; resting: the sum of
-    orders over steps. A number that needs orders of which there were none, or a
-    book of two sides for longer, is NaN.
+    orders over steps. A number that needs orders of which there were none, or a book of two sides for longer, is NaN.
     """
     seconds = len(best) * dt_s
     whole = (best > 0).all(axis=1)

@@ -14,13 +14,9 @@ SYMMETRIC = ("cohorts.retail.long_share=0.5", "cohorts.retail.herd_horizon_s=300
 
 def rise_and_fall(*sets: str) -> Scenario:
     """Return a crash after a rise of 8 % in which nobody answers calls: there is something to win first."""
-    world = crash(SILENT, *sets)
-    shocks = [
-        {"kind": "ramp", "at_s": 200, "length_s": 200, "size": 0.08},
-        {"kind": "ramp", "at_s": 600, "length_s": 100, "size": -0.15},
-    ]
-    (market,) = world.model_dump(mode="json", exclude_unset=True)["markets"]
-    return world.replaced({"markets": [{**market, "path": {**market["path"], "shocks": shocks}}]})
+    ramps = ((200, 200, 0.08), (600, 100, -0.15))
+    shocks = ", ".join(f'{{kind="ramp", at_s={at}, length_s={length}, size={size}}}' for at, length, size in ramps)
+    return crash(SILENT, f"markets.X.path.shocks=[{shocks}]", *sets)
 
 
 def test_who_borrows_more_is_liquidated_and_a_crash_is_sold_by_force() -> None:
