@@ -31,7 +31,7 @@ from . import draws
 from .account import MARGIN_USED_MAX
 from .draw_kernels import DRAW_STRIDE, MARKET_DRAW, Words, stream_roots
 from .draws import Stream
-from .elementary import exp, log
+from .elementary import exp, log, normal_quantile
 from .parameters import CohortParameters, Numbers
 from .view import IntegerOrColumn, Ints, Standing, View
 from .wallet import Wallets
@@ -142,15 +142,23 @@ class Cohort(mesa.Agent):
         if parameters.wealth_law == "equal":
             quote = np.full(self.n, median)
         elif parameters.wealth_law == "lognormal":
-            spread = draws.normal(self.seed, Stream.WEALTH, self.keys, 0) * parameters.wealth_tail
-            quote = median * exp(spread)
+            quote = median * exp(normal_quantile(self._wealth_levels()) * parameters.wealth_tail)
         elif parameters.wealth_law == "measured":
-            quote = median * measured_ratios(draws.uniform(self.seed, Stream.WEALTH, self.keys, 0))
+            quote = median * measured_ratios(self._wealth_levels())
         else:
-            rank = 2.0 * (1.0 - draws.uniform(self.seed, Stream.WEALTH, self.keys, 0))
+            rank = 2.0 * (1.0 - self._wealth_levels())
             quote = median * exp(-log(rank) / parameters.wealth_tail)
         quote = np.minimum(quote, median * parameters.wealth_ratio_max)
         return np.maximum(quote * self.units_per_quote * ATOMS_PER_QUOTE, 1.0).astype(np.int64)
+
+    def _wealth_levels(self) -> Floats:
+        """Return where in the law of wealth each trader stands, numbers in (0, 1), shape (n,)."""
+        drawn = draws.uniform(self.seed, Stream.WEALTH, self.keys, 0)
+        if self.parameters.wealth_draw == "each":
+            return drawn
+        levels = np.empty(self.n)
+        levels[np.argsort(drawn, kind="stable")] = (np.arange(self.n) + 0.5) / self.n
+        return levels
 
     def snapshot(self) -> Columns:
         """Return a copy of all state: every column, and `wakings`."""

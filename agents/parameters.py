@@ -47,6 +47,9 @@ class CohortParameters(BaseModel):
     """Lognormal: standard deviation of the logarithm. Pareto: exponent, smaller is more unequal. Measured: not used."""
     wealth_ratio_max: float = Field(default=100.0, ge=1.0, le=1e9)
     """Nobody deposits more than this multiple of the median."""
+    wealth_draw: Literal["each", "dealt"] = "each"
+    """Each trader's drawn on its own; or as many quantiles of the law as there are traders, dealt out in random order:
+    a cohort is then as rich, and its money as unequal, under every seed."""
     wealth_traders: int | None = Field(default=None, ge=1, le=10_000_000)
     """Number of traders of the scenario for which `wealth_quote_median` is meant: with more or fewer it is scaled; none
     leaves it."""

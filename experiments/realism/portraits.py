@@ -36,12 +36,11 @@ def draw_portraits(here: Curves, file: Curves | None, title: str, folder: Path) 
 def _draw_memory(here: Curves, file: Curves | None, title: str, path: Path) -> None:
     picture, axes = sheet(1, 3, title, height=4.6, join_x=False)
     sizes, returns, signs = axes[0]
-    here, file = _on_log(here), None if file is None else _on_log(file)
-    _lines(sizes, LAGS, here.sizes, None if file is None else file.sizes)
+    draw_lines(sizes, LAGS, here.sizes, None if file is None else file.sizes, least=LEAST)
     _ranges(sizes, (1, 10, 100, 500), FACTS[5].real)
-    _lines(returns, LAGS, here.returns, None if file is None else file.returns)
+    draw_lines(returns, LAGS, here.returns, None if file is None else file.returns)
     _ranges(returns, (1, 2, 10), FACTS[3].real)
-    _lines(signs, SIGN_LAGS, here.signs, None if file is None else file.signs)
+    draw_lines(signs, SIGN_LAGS, here.signs, None if file is None else file.signs, least=LEAST)
     first, exponent = REAL_SIGNS
     signs.plot(SIGN_LAGS, first * np.array(SIGN_LAGS) ** -exponent, color=GREY, lw=5, alpha=0.5, label="real")
     returns.set_ylim(-0.25, 0.25)
@@ -61,23 +60,21 @@ def _draw_memory(here: Curves, file: Curves | None, title: str, path: Path) -> N
         save(picture, part)
 
 
-def _lines(axis: Axes, lags: tuple[int, ...], runs: Floats, file: Floats | None) -> None:
-    """Draw every run faintly, their median, and the file beside."""
+def draw_lines(axis: Axes, lags: tuple[int, ...], runs: Floats, file: Floats | None, least: float = -np.inf) -> None:
+    """Draw every run faintly, the median of all, and the file beside; what is not above `least` is left out."""
+
+    def shown(values: Floats) -> Floats:
+        return np.where(values > least, values, np.nan)
+
     for run in runs:
-        axis.plot(lags, run, color=BLUE, alpha=0.2, lw=1)
-    axis.plot(lags, np.median(runs, axis=0), color=BLUE, lw=2.5, marker=".", ms=8, label=_here(runs))
+        axis.plot(lags, shown(run), color=BLUE, alpha=0.2, lw=1)
+    axis.plot(lags, shown(np.median(runs, axis=0)), color=BLUE, lw=2.5, marker=".", ms=8, label=_here(runs))
     if file is not None:
-        axis.plot(lags, file[0], color=ORANGE, lw=2, label="the file beside it")
+        axis.plot(lags, shown(file[0]), color=ORANGE, lw=2, label="the file beside it")
 
 
 def _here(runs: Floats) -> str:
     return "here" if len(runs) == 1 else "here, median of seeds"
-
-
-def _on_log(curves: Curves) -> Curves:
-    """Leave correlations out that are too small for a logarithmic scale."""
-    sizes, signs = (np.where(values > LEAST, values, np.nan) for values in (curves.sizes, curves.signs))
-    return curves._replace(sizes=sizes, signs=signs)
 
 
 def _ranges(axis: Axes, lags: tuple[int, ...], real: tuple[tuple[float, float], ...]) -> None:

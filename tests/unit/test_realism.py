@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from scipy.stats import norm
 
 from delever.engine.rules.presets import PRESETS
@@ -17,6 +18,7 @@ from delever.experiments.metrics import crash_shape, impact, order_flow, returns
 from delever.experiments.realism.curves import LAGS, curves_of
 from delever.experiments.realism.files import read_market
 from delever.experiments.realism.observed import BANDS_BP, LADDER_BP, Impacts, Minutes, Observed, Quotes
+from delever.experiments.realism.portraits import draw_lines
 from delever.experiments.realism.scorecard import FACTS, measured, score, scored
 from delever.experiments.realism.watching import watch
 from delever.sim.scenario import load_scenario, set_values
@@ -320,3 +322,11 @@ def test_meta_orders_are_told_from_impacts() -> None:
     size = np.geomspace(1e-4, 1e-1, 200)
     seen = Observed(Minutes(walk(5), walk(5), None, None), impacts=Impacts(size, size**0.5))
     assert numbers(seen, 12) == pytest.approx([0.5], abs=0.02)
+
+
+def test_the_median_line_counts_runs_that_a_logarithmic_scale_cannot_show() -> None:
+    axis = Figure().subplots()
+    draw_lines(axis, (1, 10, 100), np.array([[0.3, 0.1, -0.1], [0.2, -0.01, -0.2], [0.4, 0.2, 0.1]]), None, least=0.003)
+    *runs, median = axis.lines
+    np.testing.assert_array_equal(runs[1].get_ydata(), [0.2, np.nan, np.nan])
+    np.testing.assert_array_equal(median.get_ydata(), [0.3, 0.1, np.nan])

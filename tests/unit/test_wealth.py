@@ -65,6 +65,27 @@ def test_the_same_money_in_unequal_accounts_leaves_less_to_liquidate() -> None:
     assert share.high < -0.02
 
 
+@pytest.mark.parametrize("law", ["lognormal", "pareto", "measured"])
+def test_dealt_wealth_is_the_same_under_every_seed_and_somebody_elses(law: str) -> None:
+    """What is drawn for each differs between seeds as a whole; what is dealt are quantiles of the law, other hands."""
+    cap = 1e6
+    dealt, drawn = (
+        [
+            make(Noise, 200, seed=seed, wealth_law=law, wealth_draw=draw, wealth_ratio_max=cap).initial_deposit_atoms()
+            for seed in (1, 2)
+        ]
+        for draw in ("dealt", "each")
+    )
+    assert np.array_equal(np.sort(dealt[0]), np.sort(dealt[1]))
+    assert not np.array_equal(dealt[0], dealt[1])
+    assert drawn[0].sum() != drawn[1].sum()
+    many = make(Noise, 200_000, wealth_law=law, wealth_ratio_max=cap).initial_deposit_atoms()
+    quarters = [0.25, 0.5, 0.75]
+    assert np.quantile(dealt[0], quarters) == pytest.approx(np.quantile(many, quarters), rel=0.03)
+    # The rich are the rich of both: who draws more is dealt more.
+    assert np.array_equal(np.argsort(dealt[0], kind="stable"), np.argsort(drawn[0], kind="stable"))
+
+
 def test_the_most_that_somebody_brings_must_be_possible() -> None:
     with pytest.raises(ValueError, match="wealth_quote_median x wealth_ratio_max"):
         CohortParameters(wealth_law="measured", wealth_quote_median=1e5, wealth_ratio_max=1e6)
