@@ -18,15 +18,6 @@ from delever.engine.prefetch import places_in, prefetch
 from delever.engine.rules.ruleset import RuleSet
 from delever.engine.state import Market, allocate
 from delever.engine.tables import A_KEY, LINE_BYTES, SHAPES, Tables
-from tests.golden import refresh
-from tests.golden.test_golden import played_by_another_process, played_here
-
-
-@pytest.mark.slow
-def test_reference_counting_changes_nothing() -> None:
-    """Kernels allocate nothing, so that numba's counting of references is only a cost: all golden worlds are equal."""
-    counted = played_by_another_process([], DELEVER_KERNEL_COUNTING="1", NUMBA_DISABLE_JIT="0")
-    assert refresh.changes(played_here(), counted) == []
 
 
 def test_the_cache_is_where_the_user_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

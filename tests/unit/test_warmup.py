@@ -19,6 +19,7 @@ WAITING = "delever: compiling kernels (once, two or three minutes) ...\n"
 
 
 @pytest.mark.slow
+@pytest.mark.compiles
 @pytest.mark.skipif(bool(config.DISABLE_JIT), reason="kernels run interpreted")
 def test_the_first_command_says_that_it_compiles_and_warmup_compiles_the_rest(tmp_path: Path) -> None:
     """Also: one JSON object on stdout all the same; after a warm-up nothing is compiled again."""
