@@ -226,7 +226,8 @@ class Venue:
         count = len(self.markets)
         per_source = self._sources > 0 and index.shape == (count, self._sources)
         whole = index.dtype.kind == "i" and (index.shape == (count,) or per_source)
-        if not whole or index.min() < (0 if per_source else 1) or index.max() > state.PRICE_TICKS_LIMIT:
+        prices = index.ravel().tolist()  # a few: quicker in a list
+        if not whole or min(prices) < (0 if per_source else 1) or max(prices) > state.PRICE_TICKS_LIMIT:
             sources = f", or ({count}, {self._sources}) with 0 for a silent source" if self._sources else ""
             raise ValueError(
                 f"index_ticks needs one whole price of 1 .. {state.PRICE_TICKS_LIMIT} ticks per market{sources} "

@@ -74,21 +74,15 @@ class Directory:
             for member, first, last in zip(members, bounds[:-1], bounds[1:], strict=True)
             if last > first
         ]
+        self.cohorts = [place for place in self.places if place.member.is_cohort]
+        """Places of the cohorts, in order."""
+        self.solos = [place for place in self.places if not place.member.is_cohort]
+        """Places of the solo agents, in order."""
         parts = [
             (code << KEY_SHIFT) + np.arange(member.traders, dtype=np.int64)
             for member, code in zip(members, codes, strict=True)
         ]
         self.keys: Integers = np.concatenate(parts)
-
-    @property
-    def cohorts(self) -> list[Place]:
-        """Places of the cohorts, in order."""
-        return [place for place in self.places if place.member.is_cohort]
-
-    @property
-    def solos(self) -> list[Place]:
-        """Places of the solo agents, in order."""
-        return [place for place in self.places if not place.member.is_cohort]
 
     @property
     def cohorts_end(self) -> int:

@@ -70,6 +70,7 @@ class Site:
         self._said_ticks = said_ticks(scenario, self._index_ticks, rules.mark.index, seed, name)
         self._books: list[tuple[int, int, BookSource]] = []
         self.money = money_of(rules.contract, self.markets, self._index_ticks[0].tolist())
+        self._atoms_per_quote = self.money.units_per_quote * ATOMS_PER_QUOTE  # a fraction is slow to divide by
         self.faults = Faults(
             scenario.faults_of(name), self.symbols, self._said_ticks.shape[1:], scenario.dt_s, scenario.warmup_steps
         )
@@ -131,7 +132,7 @@ class Site:
         step = self.venue.step
         self.arrived = commands
         self.supplies.tell(self.venue, step)
-        self.faults.impair(self.venue, step, self.money.units_per_quote * ATOMS_PER_QUOTE)
+        self.faults.impair(self.venue, step, self._atoms_per_quote)
         try:
             self.report = self.venue.process(commands, said)
         except AssertionError as error:
