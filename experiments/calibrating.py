@@ -28,7 +28,7 @@ from delever.sim.scenario import RULES_PREFIX, Scenario, ScenarioError, load_sce
 
 from .choose import check_paths, mistakes_of_users
 from .errors import UserError, advised, at_least, whole_file, writable_folder
-from .realism.files import read_market
+from .realism.files import VolumeIn, read_market
 from .realism.moments import DISTANCE_MAX, Moment, distance, moments_of
 from .realism.scorecard import FACTS, Scored, measured, scored
 from .realism.watching import watched
@@ -156,6 +156,7 @@ def calibrate_scenario(
     rows: str | None,
     against: Path | None,
     symbol: str | None,
+    volume_in: VolumeIn,
     rules: str,
     sets: list[str],
     traders: int | None,
@@ -174,7 +175,7 @@ def calibrate_scenario(
     at_least("--generations", generations, 0)
     at_least("--population", population, SMALLEST_POPULATION)
     jobs = min(at_least("--jobs", jobs, 1), os.cpu_count() or 1)
-    target = None if against is None else scored([measured(read_market(against, symbol))])
+    target = None if against is None else scored([measured(read_market(against, symbol, volume_in))])
     moments = moments_of(_rows(rows), target)
     if not moments:
         raise UserError(f"{against} tells none of the rows {rows}: choose others with --rows")

@@ -9,7 +9,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from .catalogue import rules_app, scenarios_app
 from .errors import EXIT_FOUND, UserError, guarded
-from .options import AsJson, Rules, RulesList, ScenarioName, Sets, Traders
+from .options import AsJson, Rules, RulesList, ScenarioName, Sets, Traders, VolumeIn
 
 DESCRIPTION = """A laboratory for liquidation cascades: simulated traders, an order book, the margin rules of exchanges.
 
@@ -364,6 +364,7 @@ def validate(
         ),
     ] = None,
     symbol: Annotated[str | None, Parameter(help="Symbol to pick from a file that holds several.")] = None,
+    volume_in: VolumeIn = "coins",
     rules: Rules = "textbook",
     sets: Sets = None,
     traders: Traders = None,
@@ -389,8 +390,8 @@ def validate(
     from .validating import validate_market
 
     validate_market(
-        scenario, rules=rules, against=against, symbol=symbol, sets=sets or [], traders=traders, seeds=seeds,
-        first_seed=first_seed, jobs=jobs, out=out, as_json=as_json,
+        scenario, rules=rules, against=against, symbol=symbol, volume_in=volume_in, sets=sets or [], traders=traders,
+        seeds=seeds, first_seed=first_seed, jobs=jobs, out=out, as_json=as_json,
     )  # fmt: skip
 
 
@@ -414,6 +415,7 @@ def calibrate(
         Parameter(help="Market to come near, a file as for delever validate; none: what passes in real markets."),
     ] = None,
     symbol: Annotated[str | None, Parameter(help="Symbol to pick from a file that holds several.")] = None,
+    volume_in: VolumeIn = "coins",
     rules: Rules = "textbook",
     sets: Sets = None,
     traders: Traders = None,
@@ -441,9 +443,9 @@ def calibrate(
     from .calibrating import calibrate_scenario
 
     calibrate_scenario(
-        scenario, free=free or [], rows=rows, against=against, symbol=symbol, rules=rules, sets=sets or [],
-        traders=traders, seeds=seeds, first_seed=first_seed, generations=generations, population=population, jobs=jobs,
-        out=out, as_json=as_json,
+        scenario, free=free or [], rows=rows, against=against, symbol=symbol, volume_in=volume_in, rules=rules,
+        sets=sets or [], traders=traders, seeds=seeds, first_seed=first_seed, generations=generations,
+        population=population, jobs=jobs, out=out, as_json=as_json,
     )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -33,6 +33,10 @@ Sets = Annotated[
 ]
 Traders = Annotated[
     int | None, Parameter(help="How many traders the cohorts have shares of, instead of the scenario's number.")
+]
+VolumeIn = Annotated[
+    Literal["coins", "money"],
+    Parameter(help="What a column volume of a file of candles counts (quote_volume always counts money)."),
 ]
 AsJson = Annotated[
     bool,

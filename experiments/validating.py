@@ -14,10 +14,10 @@ from rich.table import Table
 from .choose import check_paths, choose, mistakes_of_users
 from .errors import UserError, advised, at_least, whole_file, writable_folder
 from .realism.curves import Curves, as_lists, curves_of, stacked
-from .realism.files import read_market
+from .realism.files import VolumeIn, read_market
 from .realism.pictures import draw_scorecard
 from .realism.portraits import draw_portraits
-from .realism.scorecard import FACTS, Scored, measured, score, scored
+from .realism.scorecard import MINUTES_MIN, Scored, measured, score, scored
 from .realism.watching import check_minutes, watched
 from .runner import run_all, task
 from .single import progress_bar
@@ -26,6 +26,8 @@ from .words import three_figures
 
 HERE = Path(__file__).resolve().parent
 MEASURING = (HERE / "realism", HERE / "metrics")
+FROM_MINUTES = frozenset(range(1, 11)) | {18}
+"""Rows made of one-minute returns; without enough of them none is told."""
 KEPT = "What was computed is kept in {}; the same command goes on from there."
 
 
@@ -35,6 +37,7 @@ def validate_market(
     rules: str,
     against: Path | None,
     symbol: str | None,
+    volume_in: VolumeIn,
     sets: list[str],
     traders: int | None,
     seeds: int,
@@ -48,7 +51,7 @@ def validate_market(
         raise UserError("give a scenario (delever scenarios list), a file with --against, or both")
     at_least("--seeds", seeds, 1)
     at_least("--seed", first_seed, 0)
-    real, curves = (None, None) if against is None else _market(against, symbol)
+    real, curves = (None, None) if against is None else _market(against, symbol, volume_in)
     named = scenario if scenario is not None else str(against)
     folder = writable_folder(out or Path("results") / f"validate-{Path(named).name.split('.')[0]}")
     if scenario is None:
@@ -60,15 +63,16 @@ def validate_market(
         rows, others, number = scored(found), real, len(found)
         here, beside = stacked([one["curves"] for one in found]), curves
     told = {
-        "scenario": named, "seeds": number, "failed": failed, "score": score(rows), "rows": [_row(row) for row in rows],
-        "out": str(folder),
+        "scenario": named, "seeds": number, "failed": failed, "score": score(rows), "told": _told(rows),
+        "rows": [_row(row) for row in rows], "out": str(folder),
     }  # fmt: skip
     if others is not None:
-        told["against"] = {"file": str(against), "score": score(others), "rows": [_row(row) for row in others]}
+        beside_it = {"score": score(others), "told": _told(others), "rows": [_row(row) for row in others]}
+        told["against"] = {"file": str(against)} | beside_it
     with advised(KEPT.format(folder)):
         with whole_file(folder / "scorecard.json") as part:
             part.write_text(json.dumps(told, indent=2), encoding="utf-8")
-        title = f"{Path(named).name}: {score(rows)} of {len(FACTS)} facts as in real markets"
+        title = f"{Path(named).name}: {score(rows)} of {_told(rows)} facts that it tells are as in real markets"
         draw_scorecard(rows, others, title, folder)
         draw_portraits(here, beside, Path(named).name, folder)
     if as_json:
@@ -77,9 +81,9 @@ def validate_market(
         _print(rows, others, told, Console())
 
 
-def _market(file: Path, symbol: str | None) -> tuple[list[Scored], Curves]:
+def _market(file: Path, symbol: str | None, volume_in: VolumeIn) -> tuple[list[Scored], Curves]:
     """Return scorecard and curves of a market in a file."""
-    seen = read_market(file, symbol)
+    seen = read_market(file, symbol, volume_in)
     return scored([measured(seen)]), stacked([as_lists(curves_of(seen))])
 
 
@@ -100,6 +104,16 @@ def _runs(
     if not finished.summaries:
         raise UserError(f"every run failed; the first because: {next(iter(finished.failures.values()))}")
     return [finished.summaries[key] for key in sorted(finished.summaries, key=lambda key: key[1])]
+
+
+def _told(rows: Sequence[Scored]) -> int:
+    """Return how many rows can be told at all."""
+    return sum(row.passed is not None for row in rows)
+
+
+def _of_all(rows: Sequence[Scored]) -> str:
+    told = _told(rows)
+    return f"{told} rows" if told == len(rows) else f"{told} rows that can be told"
 
 
 def _row(row: Scored) -> dict[str, Any]:
@@ -136,12 +150,15 @@ def _print(rows: Sequence[Scored], others: Sequence[Scored] | None, told: dict[s
     console.print(table)
     missing = [str(row.fact.row) for row in rows if row.passed is None]
     if missing:
-        console.print(f"Not to be told from this: rows {', '.join(missing)}.", highlight=False, soft_wrap=True)
-    needed = [str(row.fact.row) for row in rows if row.fact.compulsory and row.passed is not True]
+        words = f"Not to be told from this: rows {', '.join(missing)}."
+        if {row.fact.row for row in rows if row.passed is None} >= FROM_MINUTES:
+            words += f" Rows 1 to 10 and 18 need {MINUTES_MIN:,} minutes."
+        console.print(words, highlight=False, soft_wrap=True)
+    needed = [str(row.fact.row) for row in rows if row.fact.compulsory and row.passed is False]
     of_seeds = f", medians of {told['seeds']} seeds" if told["seeds"] else ""
     if told["failed"]:
         console.print(f"{told['failed']} runs failed and are left out.", style="red", highlight=False, soft_wrap=True)
-    console.print(f"\n{told['score']} of {len(rows)} rows pass{of_seeds}.", highlight=False, soft_wrap=True)
+    console.print(f"\n{told['score']} of {_of_all(rows)} pass{of_seeds}.", highlight=False, soft_wrap=True)
     if needed:
         console.print(f"Rows that have to pass and do not: {', '.join(needed)}.", highlight=False, soft_wrap=True)
     console.print(f"Figures and scorecard.json are in {told['out']}.", highlight=False, soft_wrap=True)

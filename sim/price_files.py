@@ -146,14 +146,16 @@ class TableReader:
         row = "" if place is None else f", row {self.rows[place]}"
         raise PriceFileError(f"{self.path}{row}: {what}")
 
-    def table(self, symbol: str | None) -> pd.DataFrame:
-        """Return the rows of a symbol, at least two, under the names of the file."""
+    def table(self, symbol: str | None, rows_min: int = 2) -> pd.DataFrame:
+        """Return the rows of a symbol, at least `rows_min`, under the names of the file."""
         frame = self.frame()
         frame.columns = [str(name).strip() for name in frame.columns]
         self.rows = np.arange(1, len(frame) + 1)
-        frame = self.one_symbol(frame, symbol)
-        if len(frame) < 2:
-            self.fail(f"has {len(frame)} rows of prices; at least two are needed")
+        if len(frame):
+            frame = self.one_symbol(frame, symbol)
+        if len(frame) < rows_min:
+            found = f"{len(frame)} {'row' if len(frame) == 1 else 'rows'}"
+            self.fail(f"has {found} below the header; at least {rows_min} are needed")
         return frame
 
     def frame(self) -> pd.DataFrame:
@@ -253,16 +255,22 @@ class TableReader:
             self.fail(f"{name} {_problem(column.iloc[place])}; give an amount", place)
         return values
 
-    def regular(self, time_s: Floats) -> float:
-        """Return the spacing of rows that rise regularly, without gaps."""
-        gaps = np.diff(time_s)
-        back = np.flatnonzero(gaps <= 0.0)
+    def rising(self, time_s: Floats) -> Floats:
+        """Return times of which none is before the one above it."""
+        back = np.flatnonzero(np.diff(time_s) < 0.0)
         if back.size:
             place = int(back[0]) + 1
             now, before = time_text(time_s[place]), time_text(time_s[place - 1])
-            if gaps[place - 1] == 0.0:
-                self.fail(f"the time {now} is there twice; give one row for each time", place)
             self.fail(f"the time {now} comes after {before}; sort the rows by time", place)
+        return time_s
+
+    def regular(self, time_s: Floats) -> float:
+        """Return the spacing of rows that rise regularly, without gaps."""
+        gaps = np.diff(self.rising(time_s))
+        twice = np.flatnonzero(gaps == 0.0)
+        if twice.size:
+            place = int(twice[0]) + 1
+            self.fail(f"the time {time_text(time_s[place])} is there twice; give one row for each time", place)
         spacing_s = float(np.median(gaps))
         wide = np.flatnonzero(gaps > (1.0 + JITTER) * spacing_s)
         if wide.size:

@@ -1,7 +1,8 @@
 """Markets from files of the user: one-minute candles, trades, or a folder with trades and quotes.
 
 * Candles: columns time, open, high, low, close, and what is there of quote_volume (or volume) and
-  taker_buy_quote_volume (or taker_buy_volume): the layout of public exchange dumps.
+  taker_buy_quote_volume (or taker_buy_volume): the layout of public exchange dumps. volume counts coins, or money where
+  the caller says so.
 * Trades: time, price, size (or qty, quantity, amount), and who was the aggressor: a column aggressor_sign or sign (1,
   -1), side (buy, sell), or is_buyer_maker (true: the seller was).
 * A folder: trades.csv beside top_of_book.csv (time, bid, ask, a row whenever one changes), depth_bands_1s.csv (columns
@@ -12,6 +13,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -33,7 +35,10 @@ BUYS, SELLS = ("1", "1.0", "b", "buy", "bid"), ("-1", "-1.0", "s", "sell", "ask"
 SUFFIXES = (".csv", ".csv.gz", ".csv.zip", ".parquet")
 
 
-def read_market(path: Path, symbol: str | None = None) -> Observed:
+VolumeIn = Literal["coins", "money"]
+
+
+def read_market(path: Path, symbol: str | None = None, volume_in: VolumeIn = "coins") -> Observed:
     """Return what a file or folder tells of a market; see the module for layouts. Raises UserError."""
     try:
         if path.is_dir():
@@ -42,14 +47,14 @@ def read_market(path: Path, symbol: str | None = None) -> Observed:
         frame = reader.table(symbol)
         names = {name.lower() for name in frame.columns}
         if {"open", "high", "low", "close"} <= names:
-            return Observed(_candles(reader, frame))
+            return Observed(_candles(reader, frame, volume_in))
         orders, minutes = _trades(reader, frame)
         return Observed(minutes, orders)
     except PriceFileError as error:
         raise UserError(str(error)) from None
 
 
-def _candles(reader: TableReader, frame: pd.DataFrame) -> Minutes:
+def _candles(reader: TableReader, frame: pd.DataFrame, volume_in: VolumeIn) -> Minutes:
     names = {name.lower(): name for name in frame.columns}
     time_name = reader.column(frame, TIME_COLUMNS, None, "time")
     spacing_s = reader.regular(reader.times(frame[time_name], time_name))
@@ -62,7 +67,9 @@ def _candles(reader: TableReader, frame: pd.DataFrame) -> Minutes:
     def money(quoted: str, base: str) -> Floats | None:
         if quoted in names:
             return reader.amounts(frame[names[quoted]], quoted)
-        return reader.amounts(frame[names[base]], base) * close if base in names else None
+        if base not in names:
+            return None
+        return reader.amounts(frame[names[base]], base) * (1.0 if volume_in == "money" else close)
 
     return Minutes(
         close, low, money("quote_volume", "volume"), money("taker_buy_quote_volume", "taker_buy_volume")
@@ -72,7 +79,7 @@ def _candles(reader: TableReader, frame: pd.DataFrame) -> Minutes:
 def _trades(reader: TableReader, frame: pd.DataFrame) -> tuple[pd.DataFrame, Minutes]:
     """Return market orders and the minutes of a file of trades."""
     time_name = reader.column(frame, TRADE_TIMES, None, "time")
-    times_s = _rising(reader, reader.times(frame[time_name], time_name))
+    times_s = reader.rising(reader.times(frame[time_name], time_name))
     price_name = reader.column(frame, PRICES, None, "price")
     price = reader.numbers(frame[price_name], price_name)
     size_name = reader.column(frame, SIZES, None, "size")
@@ -80,14 +87,6 @@ def _trades(reader: TableReader, frame: pd.DataFrame) -> tuple[pd.DataFrame, Min
     sign = _signs(reader, frame)
     trades = pd.DataFrame({"time_s": times_s - times_s[0], "sign": sign, "size": size})
     return market_orders(trades), _minutes(trades["time_s"].to_numpy(), price, size, sign)
-
-
-def _rising(reader: TableReader, times_s: Floats) -> Floats:
-    """Return times of which none is before the one above it."""
-    back = np.flatnonzero(np.diff(times_s) < 0)
-    if back.size:
-        reader.fail("comes before the row above it; sort the rows by time", int(back[0]) + 1)
-    return times_s
 
 
 def _signs(reader: TableReader, frame: pd.DataFrame) -> Floats:
@@ -134,7 +133,7 @@ def _folder(path: Path, symbol: str | None) -> Observed:
     per_order = None
     if added is not None:
         flow = TableReader(added)
-        frame = flow.table(None)
+        frame = flow.table(None, rows_min=1)
         per_order = float(flow.amounts(frame[flow.column(frame, ("n_add",), None, "n_add")], "n_add").sum()) / len(
             orders
         )
@@ -148,7 +147,7 @@ def _quotes(path: Path) -> Quotes | None:
     reader = TableReader(file)
     frame = reader.table(None)
     time_name = reader.column(frame, TRADE_TIMES, None, "time")
-    times_s = _rising(reader, reader.times(frame[time_name], time_name))
+    times_s = reader.rising(reader.times(frame[time_name], time_name))
     bid, ask = (reader.numbers(frame[reader.column(frame, (each,), None, each)], each) for each in ("bid", "ask"))
     spread = ask - bid
     crossed = np.flatnonzero(spread < 0)
@@ -166,7 +165,7 @@ def _depth(path: Path) -> Floats | None:
     if file is None:
         return None
     reader = TableReader(file)
-    frame = reader.table(None)
+    frame = reader.table(None, rows_min=1)
     means = []
     for band in BANDS_BP:
         names = [reader.column(frame, (f"{side}qty_{band:g}bp",), None, "depth") for side in ("bid", "ask")]

@@ -29,7 +29,7 @@ LEAST = 0.003
 def draw_portraits(here: Curves, file: Curves | None, title: str, folder: Path) -> None:
     """Write memory.png and depth.png into `folder`; curves have a first axis for runs, `file` is a market beside."""
     _draw_memory(here, file, f"{title}: how long it remembers", folder / "memory.png")
-    if np.isfinite(here.bids).any():
+    if np.isfinite(here.depth).any():
         _draw_depth(here, file, f"{title}: how its book fills with the distance", folder / "depth.png")
 
 
@@ -92,8 +92,34 @@ def _ranges(axis: Axes, lags: tuple[int, ...], real: tuple[tuple[float, float], 
 
 
 def _draw_depth(here: Curves, file: Curves | None, title: str, path: Path) -> None:
-    picture, axes = sheet(1, 2, title, height=5.0, join_x=False)
-    mirror, grows = axes[0]
+    """Draw how depth grows with the distance, and both sides of the book where they are known band by band."""
+    both = (here.bids + here.asks) / 2.0
+    fine = bool(np.isfinite(both).any())
+    picture, axes = sheet(1, 2 if fine else 1, title, height=5.0, join_x=False)
+    grows = axes[0, -1]
+    if fine:
+        _draw_sides(axes[0, 0], here)
+        places, runs, marker = LADDER_BP, both, ""
+    else:
+        places, runs, marker = BANDS_BP, here.depth, "o"
+    for run in runs:
+        grows.plot(places, run, color=BLUE, alpha=0.2, lw=1)
+    grows.plot(places, np.median(runs, axis=0), color=BLUE, lw=2.5, marker=marker, label=_here(runs))
+    real = REAL_DEPTH / REAL_DEPTH[BANDS_BP == NORM_BP]
+    grows.plot(BANDS_BP, real, "D", color=GREY, ms=9, label="BTCUSDT, 8 August 2024")
+    if file is not None and np.isfinite(file.depth).any():
+        grows.plot(BANDS_BP, file.depth[0], "s", color=ORANGE, ms=6, label="the file beside it")
+    logarithmic(grows, x=True, y=True)
+    grows.set_title("mean of both sides, logarithmic", fontsize=13.8, loc="left")
+    grows.set_xlabel("distance from the best price, bp")
+    axes[0, 0].set_ylabel(f"size up to there, as a multiple\nof that within {NORM_BP:g} bp")
+    _explain(picture, grows)
+    with whole_file(path) as part:
+        save(picture, part)
+
+
+def _draw_sides(mirror: Axes, here: Curves) -> None:
+    """Draw bids to the left and asks to the right, every run faintly and the median filled."""
     for sign, sides in ((-1.0, here.bids), (1.0, here.asks)):
         for run in sides:
             mirror.plot(sign * LADDER_BP, run, color=BLUE, alpha=0.2, lw=1)
@@ -102,22 +128,7 @@ def _draw_depth(here: Curves, file: Curves | None, title: str, path: Path) -> No
         mirror.fill_between(sign * LADDER_BP, middle, color=BLUE, alpha=0.12, lw=0)
     mirror.set_ylim(bottom=0.0)
     mirror.set_title("bids left, asks right", fontsize=13.8, loc="left")
-    mirror.set_ylabel(f"size up to there, as a multiple\nof that within {NORM_BP:g} bp")
-    both = (here.bids + here.asks) / 2.0
-    for run in both:
-        grows.plot(LADDER_BP, run, color=BLUE, alpha=0.2, lw=1)
-    grows.plot(LADDER_BP, np.median(both, axis=0), color=BLUE, lw=2.5, label=_here(both))
-    real = REAL_DEPTH / REAL_DEPTH[BANDS_BP == NORM_BP]
-    grows.plot(BANDS_BP, real, "D", color=GREY, ms=9, label="BTCUSDT, 8 August 2024")
-    if file is not None and np.isfinite(file.depth).any():
-        grows.plot(BANDS_BP, file.depth[0], "s", color=ORANGE, ms=6, label="the file beside it")
-    logarithmic(grows, x=True, y=True)
-    grows.set_title("mean of both, logarithmic", fontsize=13.8, loc="left")
-    for axis in (mirror, grows):
-        axis.set_xlabel("distance from the best price, bp")
-    _explain(picture, grows)
-    with whole_file(path) as part:
-        save(picture, part)
+    mirror.set_xlabel("distance from the best price, bp")
 
 
 def _explain(picture: Figure, axis: Axes) -> None:

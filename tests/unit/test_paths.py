@@ -142,8 +142,9 @@ FIVE = [100, 101, 102, 103, 104]
     ("text", "symbol", "message"),
     [
         ("", None, r"prices\.csv: is empty"),
-        ("time,price\n", None, r"has 0 rows of prices; at least two"),
-        ("time,price\n0,5\n", None, r"has 1 rows of prices; at least two"),
+        ("time,price\n", None, r"has 0 rows below the header; at least 2"),
+        ("time,price\n0,5\n", None, r"has 1 row below the header; at least 2"),
+        (CANDLES.splitlines()[0], None, r"has 0 rows below the header; at least 2"),
         (CANDLES, "CUSDT", r"has no symbol CUSDT; there are: AUSDT, BUSDT"),
         (CANDLES, None, r"holds several symbols, say which; there are: AUSDT, BUSDT"),
         (minutes(FIVE), "AUSDT", r"has no column symbol, so AUSDT cannot be picked"),

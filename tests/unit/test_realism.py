@@ -173,13 +173,16 @@ def test_ranges_of_real_markets_are_those_of_58_months() -> None:
 @real_data
 def test_published_numbers_of_bitcoin_come_out() -> None:
     """science.md 4: January 2022 by the minute, 2018 to 2022 by the hour."""
-    minutes = measured(read_market(SHARED / "btc" / "btcperp_1m_2022-01.csv.gz"))
+    minutes = measured(read_market(SHARED / "btc" / "btcperp_1m_2022-01.csv.gz", volume_in="money"))
     assert minutes["1"] == pytest.approx([2.91], abs=0.005)
     assert minutes["4"][0] == pytest.approx(0.017, abs=5e-4)
     assert minutes["6"] == pytest.approx([0.33, 0.24, 0.15, 0.07], abs=0.006)
+    assert minutes["8"] == pytest.approx([0.52], abs=0.005)
     hourly = pd.read_csv(SHARED / "btc" / "btcusd_1h_2018-05_2022-03.csv.gz")["close"].to_numpy()
     moves = returns.log_returns(hourly)
     assert returns.hill_index(np.abs(moves)) == pytest.approx(3.02, abs=0.005)
+    assert returns.skewness(moves) == pytest.approx(-0.24, abs=0.005)
+    assert returns.correlation(moves[:-1], np.abs(moves[1:])) == pytest.approx(-0.04, abs=0.005)
     by_horizon = [returns.excess_kurtosis(returns.log_returns(hourly, every)) for every in (1, 24, 168)]
     assert by_horizon == pytest.approx([45, 9, 1.5], rel=0.05)
     assert returns.decay_exponent(np.abs(moves), returns.DECAY_LAGS) == pytest.approx(0.29, abs=0.005)
@@ -250,7 +253,7 @@ BAD = {
     "time,price,size,side\n0,1,1,buy\n1,1,1,sideways\n": "row 2: side sideways does not say who was the aggressor",
     "time,price,size\n0,1,1\n1,1,1\n": "has no aggressor column",
     "time,price,size,side\n0,1,-1,buy\n1,1,1,buy\n": "row 1: size is -1; an amount is not below 0",
-    "time,price,size,side\n5,1,1,buy\n1,1,1,buy\n": "row 2: comes before the row above it",
+    "time,price,size,side\n5,1,1,buy\n1,1,1,buy\n": "row 2: the time 1 s comes after 5 s; sort the rows by time",
     "time,price,size,side\n": "0 rows",
     "time,open,high,low,close\n0,50,90,40,50\n60,50,90,120,50\n": "row 2: open 50 is not between low 120 and high 90",
 }
@@ -266,7 +269,7 @@ def test_a_bad_file_is_answered_with_what_is_wrong(text: str, tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     ("quotes", "says"),
-    [("0,1,2\n50,1,2\n20,1,2\n", "row 3: comes before"), ("0,1,2\n5,3,2\n", "row 2: the bid is above the ask")],
+    [("0,1,2\n50,1,2\n20,1,2\n", "row 3: the time 20 s comes after 50 s"), ("0,1,2\n5,3,2\n", "row 2: the bid is above the ask")],
 )
 def test_bad_quotes_are_refused(quotes: str, says: str, tmp_path: Path) -> None:
     (tmp_path / "trades.csv").write_text("time,price,size,side\n0,1,1,buy\n1,1,1,buy\n")
@@ -311,6 +314,27 @@ def test_the_command_judges_a_file_and_says_what_cannot_be_told(
         "memory.png",
     }
     assert not (tmp_path / "depth.png").exists(), "trades do not tell a book"
+
+
+def test_a_folder_with_depth_gets_a_picture_of_it_and_may_have_one_row(tmp_path: Path) -> None:
+    """Depth within four distances is known, not that of every basis point."""
+    (tmp_path / "trades.csv").write_text("time,price,size,side\n0,1,1,buy\n1,1,1,buy\n")
+    bands = [f"{side}qty_{band:g}bp" for side in ("bid", "ask") for band in BANDS_BP]
+    (tmp_path / "depth_bands_1s.csv").write_text(f"{','.join(bands)}\n1,2,5,10,3,6,15,30\n")
+    assert main(["validate", "--against", str(tmp_path), "--out", str(tmp_path / "out")]) == 0
+    assert (tmp_path / "out" / "depth.png").is_file()
+    assert measured(read_market(tmp_path))["16"] == pytest.approx([1.0, 10.0])
+
+
+def test_the_command_tells_what_fails_from_what_cannot_be_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = "".join(f"{60 * minute},1,1,1,1\n" for minute in range(5))
+    (tmp_path / "short.csv").write_text(f"time,open,high,low,close\n{rows}")
+    assert main(["validate", "--against", str(tmp_path / "short.csv"), "--out", str(tmp_path / "out")]) == 0
+    said = capsys.readouterr().out
+    assert "0 of 0 rows that can be told pass." in said and "Rows 1 to 10 and 18 need 1,000 minutes." in said
+    assert "have to pass and do not" not in said
 
 
 def test_the_command_needs_a_scenario_or_a_file(capsys: pytest.CaptureFixture[str]) -> None:
