@@ -13,6 +13,7 @@ from delever.agents.cohort import Cohort
 from delever.agents.depositor import Depositor, DepositorParameters
 from delever.agents.execution import Execution, ExecutionParameters
 from delever.agents.holder import Holder, HolderParameters
+from delever.agents.imbalance import Imbalance, ImbalanceParameters
 from delever.agents.keeper import Keeper, KeeperParameters
 from delever.agents.maker import Maker, MakerParameters
 from delever.agents.noise import Noise, NoiseParameters
@@ -179,6 +180,15 @@ class StopsPopulation(StopsParameters):
     """Name in results and after --set cohorts."""
 
 
+class ImbalancePopulation(ImbalanceParameters):
+    """A cohort of traders who read the book."""
+
+    kind: Literal["imbalance"]
+    """Behaviour."""
+    name: Name = "imbalance"
+    """Name in results and after --set cohorts."""
+
+
 class VolatilityTargetPopulation(VolatilityTargetParameters):
     """A cohort of volatility-targeting funds."""
 
@@ -277,6 +287,7 @@ Population = Annotated[
     | AttackerPopulation
     | ProgrammePopulation
     | StopsPopulation
+    | ImbalancePopulation
     | VolatilityTargetPopulation
     | PortfolioPopulation
     | HedgerPopulation
@@ -306,6 +317,7 @@ BEHAVIOURS: dict[str, type[Cohort]] = {
     "attacker": Attacker,
     "programme": Programme,
     "stops": Stops,
+    "imbalance": Imbalance,
     "volatility_target": VolatilityTarget,
     "portfolio": Portfolio,
     "hedger": Hedger,

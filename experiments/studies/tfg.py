@@ -36,6 +36,7 @@ STEPS, STEP_S = 60_000, 3_600
 LEFT_OUT_SHARE = 1 / 12
 LEVERAGE_MIN, LEVERAGE_MAX = 0.001, 100.0
 LIMITS = ("constant", "volatility")
+TABLE_WORDS = {"hill_falls": "tail index of falls", "excess_kurtosis": "excess kurtosis"}
 
 TABLE = (0.001, 1.0, 3.0, 5.0, 10.0)
 PAIR = ((3.45, "constant"), (3.0, "volatility"))
@@ -51,6 +52,8 @@ HILL_FALLS = {
     10.0: (2.033, 0.108),
 }
 """Median and standard deviation over seeds of the tail index of falls, by largest leverage: the re-computation."""
+KURTOSIS = {0.001: (0.008, 0.038), 1.0: (0.391, 0.093), 3.0: (3.194, 0.492), 5.0: (13.79, 3.96), 10.0: (38.13, 21.93)}
+"""The same of excess kurtosis."""
 EXITS = {1.0: (0.0, 1.0), 3.0: (0.0, 12.0), 5.0: (23.0, 56.0), 10.0: (38.0, 96.0)}
 """Exits in 10,000 steps: its medians (0, 6, 40, 67) and three standard deviations."""
 
@@ -169,9 +172,10 @@ def claims(runs: pd.DataFrame) -> list[Check]:
     found = []
     table = [leverage for leverage in TABLE if label(leverage, "constant") in arms]
     for leverage in table:
-        middle, deviation = HILL_FALLS[leverage]
-        reach = (middle - 3 * deviation, middle + 3 * deviation)
-        found.append(median_check(f"leverage {leverage:g}: tail index of falls", of(leverage, "hill_falls"), *reach))
+        for key, known in (("hill_falls", HILL_FALLS), ("excess_kurtosis", KURTOSIS)):
+            middle, deviation = known[leverage]
+            reach = (middle - 3 * deviation, middle + 3 * deviation)
+            found.append(median_check(f"leverage {leverage:g}: {TABLE_WORDS[key]}", of(leverage, key), *reach))
         if leverage in EXITS:
             found.append(median_check(f"leverage {leverage:g}: exits", of(leverage, "exits_per_10k"), *EXITS[leverage]))
     if 0.001 in table:

@@ -269,7 +269,10 @@ def test_a_bad_file_is_answered_with_what_is_wrong(text: str, tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     ("quotes", "says"),
-    [("0,1,2\n50,1,2\n20,1,2\n", "row 3: the time 20 s comes after 50 s"), ("0,1,2\n5,3,2\n", "row 2: the bid is above the ask")],
+    [
+        ("0,1,2\n50,1,2\n20,1,2\n", "row 3: the time 20 s comes after 50 s"),
+        ("0,1,2\n5,3,2\n", "row 2: the bid is above the ask"),
+    ],
 )
 def test_bad_quotes_are_refused(quotes: str, says: str, tmp_path: Path) -> None:
     (tmp_path / "trades.csv").write_text("time,price,size,side\n0,1,1,buy\n1,1,1,buy\n")

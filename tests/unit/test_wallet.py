@@ -140,13 +140,14 @@ def test_mistakes_are_told() -> None:
         WalletParameters(threshold_min=0.5, threshold_max=0.2)
 
 
-UNTIL = ("duration_s=14700",)
+UNTIL = ("duration_s=14700", "dt_s=20")
 CALM = tuple(f"cohorts.{name}.wallet.threshold_max=0" for name in ("maker", "value", "depositor"))
 GATE = ("rules.halts.withdrawal_gate.duration_s=14400",)
 
 
 def second_shock(seed: int, *sets: str) -> tuple[float, float, float]:
-    """Return money before the second shock, mean depth of bids within 1 % until then, and the deepest discount."""
+    """Return money before the second shock, mean depth of bids within 1 % until then, and how far below the index the
+    lowest trade of the shock is."""
     scenario, rules = apply_sets(load_scenario("bank-run"), PRESETS["textbook"], [*UNTIL, *sets])
     model = MarketModel(scenario, rules=rules, seed=seed, collect=False)
     depth, money, gap = [], 0.0, 0.0
@@ -157,7 +158,7 @@ def second_shock(seed: int, *sets: str) -> tuple[float, float, float]:
             depth.append(view.depth_lots(0, 1, int(view.mark_ticks[0]) // 100))
             money = view.deposits_atoms / 1e6
         elif view.time_s >= 14_400:
-            gap = min(gap, float(view.mark_ticks[0] / view.index_ticks[0] - 1.0))
+            gap = min(gap, float(view.last_ticks[0] / view.index_ticks[0] - 1.0))
     model.close()
     return money, float(np.mean(depth)), gap
 

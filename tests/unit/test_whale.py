@@ -123,6 +123,11 @@ def premium_bp(market: Seen) -> float:
     return float((market.mark_ticks / market.index_ticks)[between(900, 1_700)].mean() - 1.0) * 1e4
 
 
+def falls_bp(market: Seen) -> float:
+    """Return how much further the mark falls than the index: what it is above it before, and after the fall."""
+    return market.discount_bp() - premium_bp(market)
+
+
 def test_a_whale_lifts_the_price_and_deepens_the_fall_that_liquidates_it() -> None:
     """Paired twin: the same account, which builds nothing."""
     big = {
@@ -130,8 +135,8 @@ def test_a_whale_lifts_the_price_and_deepens_the_fall_that_liquidates_it() -> No
         "open_at_s": 1_200, "build_s": 900, "reach_ppm": 3_000,
     }  # fmt: skip
     whale, none = (falling([big | {"leverage": leverage}], size=-0.08) for leverage in (15.0, 1e-6))
-    assert change(whale, none, range(1, 5), premium_bp).low > 0.0
-    assert change(whale, none, range(1, 5), Seen.discount_bp).high < 0.0
+    assert change(whale, none, range(1, 9), premium_bp).low > 0.0
+    assert change(whale, none, range(1, 9), falls_bp).high < 0.0
     assert see(whale, 1).lots["whale"].max() > 0 == see(whale, 1).lots["whale"][-1].sum(), "it is liquidated"
 
 
