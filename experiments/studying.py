@@ -85,7 +85,7 @@ def run_study(
             compile_before_workers()
         for number, (setting, tasks) in enumerate(planned, start=1):
             runs, lost = make_runs(chosen, arms, tasks, folder, jobs, moved)
-            given = dict(each.split("=", 1) for each in setting)
+            given = {key: plain(value) for key, value in (each.split("=", 1) for each in setting)}
             found = rows_of(runs, chosen.measures) if chosen.own is None else medians_of(runs, arms, chosen.measures)
             rows += [{**given, **row} for row in found]
             claimed = chosen.checks(complete(runs))
@@ -100,6 +100,15 @@ def run_study(
         print(json.dumps(told))
     else:
         print_study(chosen, told, Console())
+
+
+def plain(value: str) -> float | str:
+    """Return the value of a setting: a number or a truth value where it is one, else its text."""
+    try:
+        found = json.loads(value)
+    except ValueError:
+        return value
+    return found if isinstance(found, int | float) and math.isfinite(found) else value
 
 
 def known(value: float) -> float | None:

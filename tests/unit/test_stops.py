@@ -163,7 +163,7 @@ def test_stops_that_trail_sell_when_a_rise_is_lost_again() -> None:
     far = LONGS | {"distance_min": 6.0, "distance_max": 10.0}
     trailing, fixed = (falling([far | {"trailing_share": share}], size=-0.02, rise=0.03) for share in (1.0, 0.0))
     for measure, sign in ((sold_share, 1), (Seen.discount_bp, -1)):
-        found = change(trailing, fixed, range(1, 4), measure)
+        found = change(trailing, fixed, range(1, 7), measure)
         assert min(sign * found.low, sign * found.high) > 0.0
 
 

@@ -137,7 +137,7 @@ def test_the_command_makes_rows_figure_and_claims_and_goes_on_where_it_stopped(
     assert set(told) >= {"study", "question", "seeds", "rows", "checks", "failed"}
     arms = len(disposal_speed.design())
     assert len(told["rows"]) == 2 * arms * len(disposal_speed.STUDY.measures)
-    assert {row["rules.insurance.initial_quote"] for row in told["rows"]} == {"1000", "50000"}
+    assert {row["rules.insurance.initial_quote"] for row in told["rows"]} == {1000, 50000}
     parts = {file: file.stat().st_mtime_ns for file in (tmp_path / PARTS).iterdir()}
     assert len(parts) == 2 * arms
     run_study("disposal-speed", sets=sets, seeds=1, jobs=1, out=tmp_path, as_json=False)

@@ -1,4 +1,4 @@
-"""Wallets: what costs trust, who runs and how, what a gate does, and what a run does to the next shock."""
+"""Wallets: what costs trust, who runs and how, what a gate does, and what a run does to the book."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from delever.agents.conformance import check_cohort
 from delever.agents.depositor import Depositor
 from delever.agents.maker import Maker
 from delever.agents.retail import Retail
+from delever.agents.view import View
 from delever.agents.wallet import WalletParameters
 from delever.engine.commands import C_AMOUNT, C_FLAGS, C_LOTS, C_SIDE, FLAG_REDUCE_ONLY, Kind
 from delever.engine.rules.presets import PRESETS
-from delever.engine.tables import BAD_DEBT, FUND, OUTSIDE, U_CREDITS_ATOMS, U_DEBITS_ATOMS
+from delever.engine.tables import BAD_DEBT, FUND, L_LOTS, OUTSIDE, U_CREDITS_ATOMS, U_DEBITS_ATOMS
 from delever.experiments.paired import paired_difference
 from delever.sim.model import MarketModel
 from delever.sim.scenario import apply_sets, load_scenario
@@ -140,40 +141,51 @@ def test_mistakes_are_told() -> None:
         WalletParameters(threshold_min=0.5, threshold_max=0.2)
 
 
-UNTIL = ("duration_s=14700", "dt_s=20")
+UNTIL = ("duration_s=14400", "dt_s=20")
 CALM = tuple(f"cohorts.{name}.wallet.threshold_max=0" for name in ("maker", "value", "depositor"))
 GATE = ("rules.halts.withdrawal_gate.duration_s=14400",)
 
 
-def second_shock(seed: int, *sets: str) -> tuple[float, float, float]:
-    """Return money before the second shock, mean depth of bids within 1 % until then, and how far below the index the
-    lowest trade of the shock is."""
+SALE_LOTS = 10_000
+REACH_MAX = 0.05
+
+
+def reach(view: View) -> float:
+    """Return how far below the best bid a sale of SALE_LOTS goes, as a share of it; at most REACH_MAX."""
+    best = int(view.bid_ticks[0])
+    if best == 0:
+        return REACH_MAX
+    bids = view.tables.levels[0, best - int(best * REACH_MAX) : best + 1, L_LOTS][::-1]
+    return (1 + int(np.searchsorted(np.cumsum(bids), SALE_LOTS))) / best
+
+
+def between_shocks(seed: int, *sets: str) -> tuple[float, float, float]:
+    """Return money before the second shock, and until then the mean depth of bids within 1 %, and log reach."""
     scenario, rules = apply_sets(load_scenario("bank-run"), PRESETS["textbook"], [*UNTIL, *sets])
     model = MarketModel(scenario, rules=rules, seed=seed, collect=False)
-    depth, money, gap = [], 0.0, 0.0
+    depth, reaches, money = [], [], 0.0
     while model.running:
         model.step()
         view = model.look()
-        if 7_200 <= view.time_s < 14_400:
+        if view.time_s >= 7_200:
             depth.append(view.depth_lots(0, 1, int(view.mark_ticks[0]) // 100))
+            reaches.append(np.log(reach(view)))
             money = view.deposits_atoms / 1e6
-        elif view.time_s >= 14_400:
-            gap = min(gap, float(view.last_ticks[0] / view.index_ticks[0] - 1.0))
     model.close()
-    return money, float(np.mean(depth)), gap
+    return money, float(np.mean(depth)), float(np.mean(reaches))
 
 
-def test_a_run_takes_depth_and_the_next_shock_costs_more_unless_a_gate_is_shut() -> None:
-    """Paired twins: the same luck, nobody runs; and a venue that pays nothing out until after the second shock."""
-    seeds = (1, 2, 3)
-    run, calm = (np.array([second_shock(seed, *sets) for seed in seeds]) for sets in ((), CALM))
+def test_a_run_takes_depth_and_a_sale_reaches_further_unless_a_gate_is_shut() -> None:
+    """Paired twins: the same luck, nobody runs; and a venue that pays nothing out until the second shock."""
+    seeds = range(1, 7)
+    run, calm = (np.array([between_shocks(seed, *sets) for seed in seeds]) for sets in ((), CALM))
     for column, share in ((0, 0.8), (1, 0.75)):
         assert paired_difference(run[:, column], share * calm[:, column]).high < 0, "money and depth are gone"
-    assert paired_difference(run[:, 2], calm[:, 2]).high < 0, "the discount is deeper"
-    gate = np.array([second_shock(seed, *GATE) for seed in seeds])
+    assert paired_difference(run[:, 2], calm[:, 2]).low > 0.0, "a sale reaches further"
+    gate = np.array([between_shocks(seed, *GATE) for seed in seeds])
     assert gate[:, 0] == pytest.approx(calm[:, 0], rel=0.02)
     assert paired_difference(gate[:, 1], 0.9 * calm[:, 1]).low > 0 < paired_difference(gate[:, 1], run[:, 1]).low
-    assert paired_difference(gate[:, 2], run[:, 2]).low > 0, "with the gate shut the discount is smaller"
+    assert paired_difference(gate[:, 2], run[:, 2]).high < 0.0, "with the gate shut it does not"
 
 
 def log_unrest(market: Seen) -> float:
