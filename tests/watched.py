@@ -45,8 +45,11 @@ class Seen(NamedTuple):
 
     def discount_bp(self) -> float:
         """Return the mean of mark over index in the four minutes after the fall."""
-        after = between(SHOCK_AT_S + SHOCK_LENGTH_S, SHOCK_AT_S + 5 * SHOCK_LENGTH_S)
-        return float((self.mark_ticks / self.index_ticks)[after].mean() - 1.0) * 1e4
+        return self.premium_bp(SHOCK_AT_S + SHOCK_LENGTH_S, SHOCK_AT_S + 5 * SHOCK_LENGTH_S)
+
+    def premium_bp(self, from_s: float, to_s: float) -> float:
+        """Return the mean of mark over index between two times after the warm-up."""
+        return float((self.mark_ticks / self.index_ticks)[between(from_s, to_s)].mean() - 1.0) * 1e4
 
 
 def between(from_s: float, to_s: float | None = None) -> slice:

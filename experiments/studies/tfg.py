@@ -36,7 +36,6 @@ STEPS, STEP_S = 60_000, 3_600
 LEFT_OUT_SHARE = 1 / 12
 LEVERAGE_MIN, LEVERAGE_MAX = 0.001, 100.0
 LIMITS = ("constant", "volatility")
-TABLE_WORDS = {"hill_falls": "tail index of falls", "excess_kurtosis": "excess kurtosis"}
 
 TABLE = (0.001, 1.0, 3.0, 5.0, 10.0)
 PAIR = ((3.45, "constant"), (3.0, "volatility"))
@@ -172,10 +171,12 @@ def claims(runs: pd.DataFrame) -> list[Check]:
     found = []
     table = [leverage for leverage in TABLE if label(leverage, "constant") in arms]
     for leverage in table:
-        for key, known in (("hill_falls", HILL_FALLS), ("excess_kurtosis", KURTOSIS)):
+        for key, words, known in (
+            ("hill_falls", "tail index of falls", HILL_FALLS), ("excess_kurtosis", "excess kurtosis", KURTOSIS),
+        ):  # fmt: skip
             middle, deviation = known[leverage]
             reach = (middle - 3 * deviation, middle + 3 * deviation)
-            found.append(median_check(f"leverage {leverage:g}: {TABLE_WORDS[key]}", of(leverage, key), *reach))
+            found.append(median_check(f"leverage {leverage:g}: {words}", of(leverage, key), *reach))
         if leverage in EXITS:
             found.append(median_check(f"leverage {leverage:g}: exits", of(leverage, "exits_per_10k"), *EXITS[leverage]))
     if 0.001 in table:

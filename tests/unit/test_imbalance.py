@@ -10,7 +10,7 @@ from delever.agents.imbalance import Imbalance, ImbalanceParameters, tilts
 from delever.engine.commands import C_LOTS, C_SIDE
 from delever.engine.tables import L_LOTS
 from tests.unit.board import MARK, Board, everybody, make
-from tests.watched import NOISE, Seen, between, change, see, world
+from tests.watched import NOISE, WARMUP_S, Seen, between, change, see, world
 
 ALIKE = {"threshold_min": 0.5, "threshold_max": 0.5, "leverage": 2.0, "order_share": 0.5, "reach_ppm": 10_000.0}
 REACH_TICKS = MARK // 100
@@ -61,7 +61,6 @@ def test_a_range_that_falls_is_refused() -> None:
 
 
 OPEN_S, BUILD_S, HOLD_S = 1_800, 300, 600
-WARMUP_S = 600
 READERS = {
     "kind": "imbalance", "count": 40, "mean_interval_s": 20, "reach_ppm": 20_000, "wealth_quote_median": 5_000,
     "threshold_min": 0.4, "exit_share": 0.8,
@@ -78,21 +77,16 @@ def spoofed(wall_leverage: float) -> str:
     return world([makers, NOISE, READERS, SPOOFER | {"wall_leverage": wall_leverage}])
 
 
-def premium_bp(market: Seen, from_s: float, to_s: float) -> float:
-    """Return the mean of mark over index between two times of the run."""
-    span = between(from_s - WARMUP_S, to_s - WARMUP_S)
-    return float((market.mark_ticks / market.index_ticks)[span].mean() - 1.0) * 1e4
-
-
-UP_S, PULLED_S = OPEN_S + BUILD_S, OPEN_S + BUILD_S + HOLD_S
+UP_S, PULLED_S = OPEN_S + BUILD_S - WARMUP_S, OPEN_S + BUILD_S + HOLD_S - WARMUP_S
+"""Seconds after the warm-up at which the wall stands, and is pulled."""
 
 
 def stands_bp(market: Seen) -> float:
-    return premium_bp(market, UP_S + 60, PULLED_S)
+    return market.premium_bp(UP_S + 60, PULLED_S)
 
 
 def falls_bp(market: Seen) -> float:
-    return premium_bp(market, PULLED_S + 60, PULLED_S + 360) - stands_bp(market)
+    return market.premium_bp(PULLED_S + 60, PULLED_S + 360) - stands_bp(market)
 
 
 def test_a_wall_lifts_the_price_while_it_stands_and_lets_it_fall_when_it_is_pulled() -> None:
@@ -101,5 +95,5 @@ def test_a_wall_lifts_the_price_while_it_stands_and_lets_it_fall_when_it_is_pull
     assert change(wall, none, range(1, 9), stands_bp).low > 0.0
     assert change(wall, none, range(1, 9), falls_bp).high < 0.0
     held = see(wall, 1).lots["imbalance"].sum(axis=1)
-    assert held[between(UP_S + 60 - WARMUP_S, PULLED_S - WARMUP_S)].min() > 0, "they are long while it stands"
-    assert not np.any(held[between(PULLED_S + 360 - WARMUP_S)]), "and have gone after it"
+    assert held[between(UP_S + 60, PULLED_S)].min() > 0, "they are long while it stands"
+    assert not np.any(held[between(PULLED_S + 360)]), "and have gone after it"

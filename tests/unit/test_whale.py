@@ -19,7 +19,7 @@ from delever.experiments.studying import run_study
 from delever.sim.model import MarketModel
 from delever.sim.scenario import load_scenario, set_values
 from tests.unit.board import MARK, Board, everybody, make, of_kind
-from tests.watched import Seen, between, change, falling, see
+from tests.watched import Seen, change, falling, see
 
 PHASES = {"open_at_s": 100.0, "build_s": 100.0, "hold_s": 100.0, "leverage": 8.0, "reach_ppm": 10_000.0}
 
@@ -120,7 +120,7 @@ def test_a_wall_doubles_the_bids_that_are_seen() -> None:
 
 def premium_bp(market: Seen) -> float:
     """Return the mean of mark over index while the whale builds, and holds."""
-    return float((market.mark_ticks / market.index_ticks)[between(900, 1_700)].mean() - 1.0) * 1e4
+    return market.premium_bp(900, 1_700)
 
 
 def falls_bp(market: Seen) -> float:
